@@ -60,7 +60,8 @@ const opcodes = { register: 0x0d, report: 0x0e, acquire: 0x11, release: 0x15 } a
 const maxKey = 2n ** 64n - 1n;
 const extendedHeaderBytes = 64;
 const extendedBytes = 64;
-const notificationKinds = [
+/** By their numbers in the log page. */
+export const notificationKinds = [
   'unknown',
   'registration-preempted',
   'reservation-released',

@@ -4,6 +4,7 @@ import type { NativeAbortOutcome, NativeNamespaceInfo } from '../native/contract
 import { everyNamespace } from '../options/namespace-id.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import { type RingCommand, wholeBytes } from './command.js';
+import { NotificationLog, type ReservationChange } from './notifications.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
 import { abortedStatus, abortRequestedStatus } from './statuses.js';
 import type { MemorySubsystem } from './subsystem.js';
@@ -21,11 +22,13 @@ export interface ConnectionEvents {
   readonly lost: (why: string) => void;
   readonly namespacesChanged: () => void;
   readonly logChanged: () => void;
+  readonly reservationsChanged: () => void;
 }
 
 /** One controller's connection to a subsystem, and the commands that it has not completed. */
 export class Connection {
   readonly subsystem: MemorySubsystem;
+  readonly notifications = new NotificationLog();
   readonly #events: ConnectionEvents;
   readonly #hostId: string;
   readonly #open = new Set<() => void>();
@@ -108,6 +111,15 @@ export class Connection {
   changedNamespaces(): void {
     this.subsystem.target.respond(() => {
       if (this.#alive) this.#events.namespacesChanged();
+    });
+  }
+
+  /** Notifies the host (Asynchronous Event, Reservation Log Page Available) if it is one of these. */
+  changedReservation(nsid: number, kind: ReservationChange, hostIds: readonly string[]): void {
+    if (!hostIds.includes(this.#hostId)) return;
+    this.notifications.add(kind, nsid);
+    this.subsystem.target.respond(() => {
+      if (this.#alive) this.#events.reservationsChanged();
     });
   }
 

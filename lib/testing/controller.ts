@@ -354,6 +354,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
       lost: (why) => this.#lost(why),
       namespacesChanged: () => this.#readNamespaces(connection),
       logChanged: () => this.post(() => this.request.logChanged()),
+      reservationsChanged: () => this.post(() => this.request.reservationsChanged()),
     });
     this.#connection = connection;
     this.#target = subsystem.target;

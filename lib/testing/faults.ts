@@ -5,6 +5,7 @@ import { ioOpcodes } from '../native/ring-layout.js';
 import { checkBoolean, checkInteger, checkOneOf, checkString, readOptions } from '../options/arguments.js';
 import { conflict, optional, or } from '../options/common.js';
 import { formatTransportId, parseTransportId } from '../options/transport-id.js';
+import type { NotificationLog, ReservationChange } from './notifications.js';
 import type { Scheduler } from './scheduler.js';
 import { checkWhenSet, errorCode, fields, milliseconds, whole } from './settable.js';
 
@@ -70,6 +71,9 @@ export interface MemoryLink {
   watchLog(): void;
   /** Reports that the log has changed. False where the host does not wait for that. */
   changedLog(): boolean;
+  readonly notifications: NotificationLog;
+  /** Notifies the host of a change of a reservation, if it is one of these. */
+  changedReservation(nsid: number, kind: ReservationChange, hostIds: readonly string[]): void;
 }
 
 /** What can go wrong with a target in memory. */

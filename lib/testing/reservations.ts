@@ -3,6 +3,7 @@
 import { ioOpcodes } from '../native/ring-layout.js';
 import { type ReservationType, reservationTypes } from '../nvme/reservations.js';
 import type { RingCommand } from './command.js';
+import type { ReservationChange } from './notifications.js';
 
 const opcodes = { register: 0x0d, report: 0x0e, acquire: 0x11, release: 0x15 } as const;
 /** The data that each command cannot do without: its keys, or the header of the report. */
@@ -17,11 +18,15 @@ const ignoreKey = 1 << 3;
 const conflict = 0x83;
 const invalidField = 0x02;
 const { 'exclusive-access': exclusive, 'write-exclusive': writeExclusive } = reservationTypes;
+/** From this type on each registrant is a holder. */
+const allRegistrants = reservationTypes['write-exclusive-all-registrants'];
 const exclusiveTypes: readonly number[] = [
   exclusive,
   reservationTypes['exclusive-access-registrants-only'],
   reservationTypes['exclusive-access-all-registrants'],
 ];
+
+type ReservationListener = (kind: ReservationChange, hostIds: readonly string[]) => void;
 
 /** Who is registered with a namespace in memory, and who holds the reservation. */
 export class MemoryReservations {
@@ -30,11 +35,18 @@ export class MemoryReservations {
   #type = 0;
   #holder: string | undefined;
   #generation = 0;
+  readonly #listeners = new Set<ReservationListener>();
 
   /** Which reservation there is; undefined for none. */
   get type(): ReservationType | undefined {
     const names = Object.keys(reservationTypes) as ReservationType[];
     return names.find((name) => reservationTypes[name] === this.#type);
+  }
+
+  /** @internal Calls with each change that hosts are notified of. Returns the function that ends that. */
+  onChange(listener: ReservationListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** @internal Whether a command of a host is in conflict with the reservation. */
@@ -74,8 +86,15 @@ export class MemoryReservations {
   }
 
   #holds(hostId: string): boolean {
-    if (this.#type > reservationTypes['exclusive-access-registrants-only']) return this.#keys.has(hostId);
-    return this.#holder === hostId;
+    return this.#type >= allRegistrants ? this.#keys.has(hostId) : this.#holder === hostId;
+  }
+
+  #others(hostId: string): string[] {
+    return [...this.#keys.keys()].filter((host) => host !== hostId);
+  }
+
+  #notify(kind: ReservationChange, hosts: readonly string[]): void {
+    for (const listener of this.#listeners) listener(kind, hosts);
   }
 
   /** @param current undefined: any */
@@ -85,50 +104,75 @@ export class MemoryReservations {
     if (action === 0 && known !== undefined && known !== fresh) return conflict;
     if (action === 1 && known === undefined) return conflict;
     if (action > 0 && current !== undefined && known !== current) return conflict;
-    if (action === 1) this.#remove(hostId);
+    if (action === 1) this.#unregister(hostId);
     else this.#keys.set(hostId, fresh);
     this.#generation++;
     return 0;
   }
 
+  #unregister(hostId: string): void {
+    const ends = this.#holds(hostId) && (this.#type < allRegistrants || this.#keys.size === 1);
+    this.#keys.delete(hostId);
+    if (ends) this.#end(this.#others(hostId));
+  }
+
   #acquire(hostId: string, action: number, type: number, key: bigint, preempted: bigint): number {
     if (this.#keys.get(hostId) !== key) return conflict;
-    if (type < 1 || type > 6) return invalidField;
-    if (action > 0) {
-      for (const [host, other] of [...this.#keys])
-        if (other === preempted && host !== hostId) this.#remove(host);
-      this.#generation++;
-      if (this.#type !== 0 && !this.#holds(hostId)) return 0;
-    } else if (this.#type !== 0) {
-      return this.#holds(hostId) && this.#type === type ? 0 : conflict;
-    }
+    if (type < 1 || type > 6 || action > 2) return invalidField;
+    if (action > 0) return this.#preempt(hostId, type, preempted);
+    if (this.#type !== 0) return this.#holds(hostId) && this.#type === type ? 0 : conflict;
+    this.#take(hostId, type);
+    return 0;
+  }
+
+  #take(hostId: string, type: number): void {
     this.#type = type;
     this.#holder = hostId;
+  }
+
+  /** Ends registrations, and the reservation if their key is that of its holder. @param preempted 0: where all hold it, all others */
+  #preempt(hostId: string, type: number, preempted: bigint): number {
+    const allHold = this.#type >= allRegistrants;
+    const ended = this.#others(hostId).filter((host) =>
+      allHold && preempted === 0n ? true : this.#keys.get(host) === preempted,
+    );
+    if (allHold && preempted !== 0n && ended.length === 0) return conflict;
+    if (!allHold && preempted === 0n) return invalidField;
+    const holdersKey = this.#holder === undefined ? undefined : this.#keys.get(this.#holder);
+    const takes = allHold ? preempted === 0n : holdersKey === preempted;
+    for (const host of ended) this.#keys.delete(host);
+    this.#generation++;
+    this.#notify('registration-preempted', ended);
+    if (takes) {
+      this.#take(hostId, type);
+      this.#notify('reservation-released', this.#others(hostId));
+    }
     return 0;
   }
 
   #release(hostId: string, action: number, type: number, key: bigint): number {
     if (this.#keys.get(hostId) !== key) return conflict;
+    if (action > 1) return invalidField;
+    const others = this.#others(hostId);
     if (action === 1) {
       this.#keys.clear();
-      this.#end();
+      this.#type = 0;
+      this.#holder = undefined;
       this.#generation++;
-    } else if (this.#holds(hostId)) {
+      this.#notify('reservation-preempted', others);
+    } else if (this.#type !== 0) {
       if (type !== this.#type) return invalidField;
-      this.#end();
+      if (this.#holds(hostId)) this.#end(others);
     }
     return 0;
   }
 
-  #remove(hostId: string): void {
-    const held = this.#holds(hostId);
-    this.#keys.delete(hostId);
-    if (held && (this.#holder === hostId || this.#keys.size === 0)) this.#end();
-  }
-
-  #end(): void {
+  /** Ends the reservation. Registrants that could write with it are notified. */
+  #end(others: readonly string[]): void {
+    const shared = this.#type > exclusive;
     this.#type = 0;
     this.#holder = undefined;
+    if (shared) this.#notify('reservation-released', others);
   }
 
   #report(data: Buffer): void {

@@ -7,6 +7,7 @@ import { checkBoolean, checkMultiple, checkOneOf, checkString, describe } from '
 import { invalid } from '../options/common.js';
 import type { ControllerInfo } from '../types.js';
 import { type AdminQuestion, adminResult, type MemoryAdminResult } from './admin.js';
+import { compareAndWrite, transfer } from './block-data.js';
 import type { RingCommand } from './command.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import type { MemoryKeys } from './keys.js';
@@ -14,6 +15,7 @@ import { MemoryManagement } from './management.js';
 import { executeBlocks } from './metadata.js';
 import { anaStates, anaStatus, completeMultipath } from './multipath.js';
 import { checkNamespaceId, MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
+import { completeNotifications } from './notifications.js';
 import { executeRaw, type MemoryOutcome } from './raw.js';
 import { checkWhenSet, fields, listOf, text, whole } from './settable.js';
 import { describeZones, type MemoryZones } from './zones.js';
@@ -22,7 +24,6 @@ import { describeZones, type MemoryZones } from './zones.js';
 const invalidNamespace = 0x80b;
 const rangeStatus = 0x80;
 const reservationConflict = 0x83;
-const compareFailure = 0x285;
 const unrecoveredRead = 0x281;
 
 /** The tags that each id of a namespace has had. A host may hold commands for them, also while the subsystem is removed. */
@@ -36,6 +37,8 @@ export class MemorySubsystem {
   readonly #namespaces = new Map<number, MemoryNamespace>();
   readonly #tags: NamespaceTags;
   readonly #ana = new Map<number, AnaState>();
+  /** What ends the notices of each namespace's reservation. */
+  readonly #notifying = new Map<number, () => void>();
   /** @internal */
   readonly features = new Map<number, number>();
   /**
@@ -98,9 +101,7 @@ export class MemorySubsystem {
   /** Adds a namespace full of zeroes, which attached controllers announce. It is another disk than an earlier namespace with the id. */
   addNamespace(id: number, options?: MemoryNamespaceOptions): MemoryNamespace {
     const namespace = MemoryNamespace.create(id, options);
-    this.#namespaces.set(id, namespace);
-    this.#tags.set(id, new Set(this.#tags.get(id)).add(namespace.tag));
-    this.#changed();
+    this.#serve(namespace);
     return namespace;
   }
 
@@ -117,9 +118,7 @@ export class MemorySubsystem {
   shareNamespace(namespace: MemoryNamespace): void {
     if (!MemoryNamespace.isOne(namespace))
       throw new SpdkTypeError(`namespace must be one of addNamespace(); got ${describe(namespace)}`);
-    this.#namespaces.set(namespace.id, namespace);
-    this.#tags.set(namespace.id, new Set(this.#tags.get(namespace.id)).add(namespace.tag));
-    this.#changed();
+    this.#serve(namespace);
   }
 
   /**
@@ -128,14 +127,14 @@ export class MemorySubsystem {
    */
   setAna(id: number, state: AnaState): void {
     this.#ana.set(checkNamespaceId(id), checkOneOf(state, 'state', anaStates));
-    for (const connection of [...this.target.connections]) {
-      if (connection.subsystem === this) connection.changedLog();
-    }
+    for (const link of this.#links()) link.changedLog();
   }
 
   /** Removes a namespace, which attached controllers announce; does nothing if there is none with the id. */
   removeNamespace(id: number): void {
-    if (this.#namespaces.delete(checkNamespaceId(id))) this.#changed();
+    if (!this.#namespaces.delete(checkNamespaceId(id))) return;
+    this.#leave(id);
+    this.#changed();
   }
 
   /**
@@ -171,6 +170,7 @@ export class MemorySubsystem {
   admin(question: AdminQuestion, from: MemoryLink): MemoryAdminResult {
     const result = adminResult(question, this.features, this.serial);
     const known = completeMultipath(question, result, this, from);
+    completeNotifications(question, known, from.notifications);
     describeZones(question, known, this.namespaces.get(question.nsid));
     return this.management.complete(question, known, this);
   }
@@ -228,10 +228,31 @@ export class MemorySubsystem {
     }
   }
 
+  /** Makes it the namespace with its id. */
+  #serve(namespace: MemoryNamespace): void {
+    const { id, tag, reservations } = namespace;
+    this.#leave(id);
+    this.#namespaces.set(id, namespace);
+    this.#tags.set(id, new Set(this.#tags.get(id)).add(tag));
+    const end = reservations.onChange((kind, hostIds) => {
+      for (const link of this.#links()) link.changedReservation(id, kind, hostIds);
+    });
+    this.#notifying.set(id, end);
+    this.#changed();
+  }
+
+  /** Ends the notices of what happens to the reservation of the namespace that had this id. */
+  #leave(id: number): void {
+    this.#notifying.get(id)?.();
+    this.#notifying.delete(id);
+  }
+
+  #links(): MemoryLink[] {
+    return [...this.target.connections].filter(({ subsystem }) => subsystem === this);
+  }
+
   #changed(): void {
-    for (const connection of [...this.target.connections]) {
-      if (connection.subsystem === this) connection.changedNamespaces();
-    }
+    for (const link of this.#links()) link.changedNamespaces();
   }
 }
 
@@ -251,31 +272,4 @@ function isUnreadable(namespace: MemoryNamespace, command: RingCommand): boolean
     else found ||= namespace.unreadable.has(command.block + i);
   }
   return found;
-}
-
-function compareAndWrite(
-  namespace: MemoryNamespace,
-  from: number,
-  to: number,
-  parts: readonly (Uint8Array | undefined)[],
-): number {
-  const data = Buffer.concat(parts.filter((part) => part !== undefined));
-  const stored = namespace.data.subarray(from, to);
-  if (Buffer.compare(stored, data.subarray(0, to - from)) !== 0) return compareFailure;
-  stored.set(data.subarray(to - from));
-  return 0;
-}
-
-function transfer(what: number, data: Uint8Array, parts: readonly (Uint8Array | undefined)[]): number {
-  let at = 0;
-  let same = true;
-  for (const part of parts) {
-    if (!part) continue;
-    const stored = data.subarray(at, at + part.byteLength);
-    if (what === ioOpcodes.read) part.set(stored);
-    else if (what === ioOpcodes.write) stored.set(part);
-    else same &&= Buffer.compare(stored, part) === 0;
-    at += part.byteLength;
-  }
-  return same ? 0 : compareFailure;
 }

@@ -1,6 +1,6 @@
 // Reservations of a namespace in memory, which two hosts share.
 
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Controller, Namespace } from '../../lib/index.js';
 import { decodeNotification, decodeReport } from '../../lib/nvme/reservations.js';
 import { simulatedDisk } from './memory/simulated-disk.js';
@@ -85,6 +85,50 @@ describe('a reservation', () => {
     await expect(one.write(block, at)).rejects.toMatchObject(conflict);
     await other.write(block, at);
     expect(disk.subsystem.namespaces.get(1)?.reservations.type).toBe('write-exclusive');
+  });
+
+  it('notifies other hosts: of a lost registration, a shared reservation that ends, and clear()', async () => {
+    const heard = controllers.map((controller) => {
+      const kinds: string[] = [];
+      controller.on('reservation', ({ kind, count, left, nsid }) =>
+        kinds.push(`${count} ${kind} of ${nsid}, ${left} left`),
+      );
+      return kinds;
+    });
+    const shared = 'write-exclusive-registrants-only';
+    await one.reservations.register(1n);
+    await one.reservations.acquire(1n, shared);
+    await other.reservations.register(2n);
+    await other.reservations.acquire(2n, shared, { preempt: 1n });
+    await vi.waitFor(() => expect(heard[0]).toEqual(['1 registration-preempted of 1, 0 left']));
+    await one.reservations.register(1n);
+    await other.reservations.release(2n, shared);
+    await vi.waitFor(() => expect(heard[0]?.[1]).toBe('2 reservation-released of 1, 0 left'));
+    await one.reservations.clear(1n);
+    await vi.waitFor(() => expect(heard[1]).toEqual(['1 reservation-preempted of 1, 0 left']));
+    expect(heard[0]).toHaveLength(2);
+  });
+
+  it('of all registrants ends with the last of them, and with another type by one of them', async () => {
+    const all = 'exclusive-access-all-registrants';
+    await one.reservations.register(1n);
+    await one.reservations.acquire(1n, all);
+    await other.reservations.register(2n);
+    await one.reservations.unregister(1n);
+    expect((await other.reservations.report()).type).toBe(all);
+    const unknown = other.reservations.acquire(2n, all, { preempt: 7n });
+    await expect(unknown).rejects.toMatchObject(conflict);
+    await other.reservations.unregister(2n);
+    expect((await other.reservations.report()).type).toBeUndefined();
+  });
+
+  it('is left as it is by one who only ends the registration of another', async () => {
+    await one.reservations.register(1n);
+    await other.reservations.register(2n);
+    await one.reservations.acquire(1n, 'write-exclusive');
+    await one.reservations.acquire(1n, 'exclusive-access', { preempt: 2n });
+    const { type, registrants } = await one.reservations.report();
+    expect([type, registrants.length]).toEqual(['write-exclusive', 1]);
   });
 
   it('ends with the registration of its holder, and by clear()', async () => {
