@@ -1,12 +1,12 @@
 // `npm test`: checks of the source; the unit, TCP and C++ tests, some of them also on other releases of Node.js; the tests
-// of the fabric; the package as users install it; the tests on the fabric. Tests wait most of their time: the C++ tests are
-// compiled, and the source and the package are checked, beside the others, with the processor time that those leave.
+// of the fabric and those on it; the package as users install it. Tests wait most of their time: the C++ tests are
+// compiled and the source is checked beside the others, with the processor time that those leave.
 import { type PartName, parseArguments } from './testing/arguments.js';
-import { runBeside } from './testing/beside.js';
 import { prepareNativeTests, runNativeTests } from './testing/native.js';
 import { nodeOfThisMajor, runOnNodeReleases } from './testing/node-releases.js';
 import { type Part, runParts } from './testing/session.js';
 import { runSourceChecks } from './testing/source.js';
+import { runSourceChecksBeside } from './testing/source-beside.js';
 import { runTarballChecks } from './testing/tarball.js';
 import { runIntegrationTests, runOnHost } from './testing/vitest.js';
 
@@ -14,7 +14,7 @@ const parts: Readonly<Record<PartName, Part>> = {
   source: {
     title: 'Source checks',
     run: runSourceChecks,
-    beside: (folder, signal) => runBeside('source', folder, signal),
+    beside: runSourceChecksBeside,
   },
   unit: {
     title: 'Unit tests',
@@ -28,13 +28,8 @@ const parts: Readonly<Record<PartName, Part>> = {
   native: { title: 'C++ tests', prepare: prepareNativeTests, run: runNativeTests },
   'node-releases': { title: 'Node.js releases', run: runOnNodeReleases },
   fabric: { title: 'Fabric tests', run: (folder, signal) => runOnHost(['fabric'], folder, signal) },
-  // Not beside the tests over TCP, since it starts a target too.
-  package: {
-    title: 'The packed package',
-    run: runTarballChecks,
-    beside: (folder, signal) => runBeside('package', folder, signal),
-  },
   integration: { title: 'Integration tests', run: runIntegrationTests },
+  package: { title: 'The packed package', run: runTarballChecks },
 };
 
 const given = parseArguments(process.argv.slice(2));

@@ -11,8 +11,8 @@ export const partNames = [
   'native',
   'node-releases',
   'fabric',
-  'package',
   'integration',
+  'package',
 ] as const;
 export type PartName = (typeof partNames)[number];
 

@@ -11,7 +11,7 @@ export interface Part {
   run: (folder: string, signal: AbortSignal) => Promise<Counts>;
   /** Makes beside the parts before it what this part needs; what goes wrong there is for `run` to find and report. */
   prepare?: (signal: AbortSignal) => Promise<void>;
-  /** Runs the part beside those after it, if there are any, once everything is prepared. */
+  /** Runs the part beside the other parts, if there are any, once everything is prepared. */
   beside?: (folder: string, signal: AbortSignal) => Promise<Beside>;
 }
 
@@ -44,33 +44,31 @@ export async function runParts(parts: Part[]): Promise<number> {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, requestStop);
 
-  let results: Result[] = [];
+  const inTurn = parts.filter(({ beside }) => parts.length === 1 || !beside);
+  const results: Result[] = [];
   try {
-    const first = parts.findIndex((part) => !isBeside(part, parts));
-    const preparing = prepareAll(parts.slice(first + 1), stop.signal);
-    const running: (Result | Promise<Result>)[] = [];
+    const preparing = prepareAll(inTurn.slice(1), stop.signal);
     const outputs: string[] = [];
-    for (const part of parts) {
+    const besides = parts.flatMap(({ title, beside }) => {
+      if (parts.length === 1 || !beside) return [];
+      const run = async () => {
+        if (preparing) await preparing;
+        const { counts, output } = await beside(folder, stop.signal);
+        outputs.push(`\n== ${title}, beside the other parts\n${output}`);
+        return counts;
+      };
+      return [measured(title, run)];
+    });
+    for (const { title, prepare, run } of inTurn) {
       if (stoppedBy) break;
-      const { title, prepare, run } = part;
-      if (isBeside(part, parts)) {
-        const runBeside = async () => {
-          await preparing;
-          const { counts, output } = await part.beside(folder, stop.signal);
-          outputs.push(`\n== ${title}, beside other parts\n${output}`);
-          return counts;
-        };
-        running.push(measured(title, runBeside));
-        continue;
-      }
       console.log(`\n== ${title}`);
       const runPrepared = async () => {
         if (prepare) await preparing;
         return run(folder, stop.signal);
       };
-      running.push(await measured(title, runPrepared));
+      results.push(await measured(title, runPrepared));
     }
-    results = await Promise.all(running);
+    results.unshift(...(await Promise.all(besides)));
     for (const output of outputs) console.log(output);
   } finally {
     for (const signal of signals) process.off(signal, requestStop);
@@ -82,10 +80,6 @@ export async function runParts(parts: Part[]): Promise<number> {
     return 128 + os.constants.signals[stoppedBy];
   }
   return all.failures.length === 0 && all.passed > 0 ? 0 : 1;
-}
-
-function isBeside(part: Part, parts: readonly Part[]): part is Part & Required<Pick<Part, 'beside'>> {
-  return part.beside !== undefined && part !== parts.at(-1);
 }
 
 /** What can be made ready before its turn, one after the other; nothing if there is none. */

@@ -34,9 +34,6 @@ const TSC_OPTIONS = [
 /** What users of the package do not need. */
 const NOT_SHIPPED = /^(test|build|node_modules|\.ci|scripts\/(testing|setup|fabric))\/|(?<!\.d)\.ts$/;
 
-/** Folders that are built, or of no use to `npm pack`. */
-const NOT_COPIED = ['.git', 'build', 'dist', 'node_modules'];
-
 /** Packs the package and uses it in an empty project, as users do. */
 export function runTarballChecks(folder: string, signal: AbortSignal): Promise<Counts> {
   let tarball = '';
@@ -58,18 +55,9 @@ export function runTarballChecks(folder: string, signal: AbortSignal): Promise<C
   );
 }
 
-/**
- * Packs a copy of the checkout: to pack builds `dist` anew, which other tests use at the same time.
- * @returns the path of the packed package, which has no file that users do not need, and none of an earlier layout
- */
+/** @returns the path of the packed package, which has no file that users do not need, and none of an earlier layout */
 async function packInto(folder: string, signal: AbortSignal): Promise<string> {
-  const cwd = path.join(folder, 'checkout');
-  fs.cpSync(root, cwd, {
-    recursive: true,
-    filter: (name) => !NOT_COPIED.includes(path.relative(root, name)),
-  });
-  fs.symlinkSync(path.join(root, 'node_modules'), path.join(cwd, 'node_modules'));
-  const printed = await command('npm', ['pack', '--json', '--pack-destination', folder], signal, { cwd });
+  const printed = await command('npm', ['pack', '--json', '--pack-destination', folder], signal);
   const [packed] = JSON.parse(printed.slice(printed.indexOf('[\n')));
   const names: string[] = packed.files.map((file: { path: string }) => file.path);
   const unwanted = names.filter((name) => NOT_SHIPPED.test(name));

@@ -4,10 +4,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { root } from '../setup/paths.js';
-import type { PartBeside } from './beside-process.js';
 import type { Beside } from './session.js';
 
-const program = fileURLToPath(new URL('beside-process.ts', import.meta.url));
+const program = fileURLToPath(new URL('source-process.ts', import.meta.url));
 /**
  * With the processor time that the other parts leave, and on the processor on which the tests' targets spin. On another one they would
  * still slow the tests down: a processor that is busy, if only with these, takes over no thread that waits behind a target.
@@ -15,12 +14,12 @@ const program = fileURLToPath(new URL('beside-process.ts', import.meta.url));
 const behindTheOthers = ['--idle', '0', 'taskset', '--cpu-list', String(os.availableParallelism() - 1)];
 
 /**
- * Runs a part beside others, which wait most of the time: in a process of its own, since its priority and processor are those of all
- * that it starts.
+ * The checks of the source beside the other parts, which wait most of the time: in a process of its own, since its priority and
+ * processor are those of all that it starts.
  */
-export async function runBeside(name: PartBeside, folder: string, signal: AbortSignal): Promise<Beside> {
-  const file = path.join(folder, `${name}.json`);
-  const command = [process.execPath, '--import', import.meta.resolve('tsx'), program, name, folder, file];
+export async function runSourceChecksBeside(folder: string, signal: AbortSignal): Promise<Beside> {
+  const file = path.join(folder, 'source.json');
+  const command = [process.execPath, '--import', import.meta.resolve('tsx'), program, file];
   const { all } = await execa('chrt', [...behindTheOthers, ...command], {
     cwd: root,
     all: true,
