@@ -29,15 +29,14 @@ export class NotificationLog {
   }
 }
 
-/** The result, with the data of the log page if the command asks for it. */
+/** Fills in the log page, if the command asks for it. */
 export function completeNotifications(
   { opcode, cdw: [dword0 = 0] }: AdminQuestion,
   result: MemoryAdminResult,
   log: NotificationLog,
-): MemoryAdminResult {
-  if (opcode !== getLogPage || (dword0 & 0xff) !== notificationPage || result.status !== 0) return result;
+): void {
+  if (opcode !== getLogPage || (dword0 & 0xff) !== notificationPage || result.status !== 0) return;
   result.data.fill(0);
   const entry = log.take();
   if (entry) result.data.set(entry.subarray(0, result.data.length));
-  return result;
 }

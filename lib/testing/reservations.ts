@@ -133,13 +133,11 @@ export class MemoryReservations {
   /** Ends registrations, and the reservation if their key is that of its holder. @param preempted 0: where all hold it, all others */
   #preempt(hostId: string, type: number, preempted: bigint): number {
     const allHold = this.#type >= allRegistrants;
-    const ended = this.#others(hostId).filter((host) =>
-      allHold && preempted === 0n ? true : this.#keys.get(host) === preempted,
-    );
-    if (allHold && preempted !== 0n && ended.length === 0) return conflict;
     if (!allHold && preempted === 0n) return invalidField;
-    const holdersKey = this.#holder === undefined ? undefined : this.#keys.get(this.#holder);
-    const takes = allHold ? preempted === 0n : holdersKey === preempted;
+    const everyone = preempted === 0n;
+    const ended = this.#others(hostId).filter((host) => everyone || this.#keys.get(host) === preempted);
+    if (allHold && !everyone && ended.length === 0) return conflict;
+    const takes = allHold ? everyone : this.#keys.get(this.#holder ?? '') === preempted;
     for (const host of ended) this.#keys.delete(host);
     this.#generation++;
     this.#notify('registration-preempted', ended);
@@ -156,8 +154,7 @@ export class MemoryReservations {
     const others = this.#others(hostId);
     if (action === 1) {
       this.#keys.clear();
-      this.#type = 0;
-      this.#holder = undefined;
+      this.#free();
       this.#generation++;
       this.#notify('reservation-preempted', others);
     } else if (this.#type !== 0) {
@@ -167,11 +164,15 @@ export class MemoryReservations {
     return 0;
   }
 
+  #free(): void {
+    this.#type = 0;
+    this.#holder = undefined;
+  }
+
   /** Ends the reservation. Registrants that could write with it are notified. */
   #end(others: readonly string[]): void {
     const shared = this.#type > exclusive;
-    this.#type = 0;
-    this.#holder = undefined;
+    this.#free();
     if (shared) this.#notify('reservation-released', others);
   }
 

@@ -3,7 +3,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Environment, type Namespace, type ReservationType, type SpdkError } from '../../lib/index.js';
-import { type MemoryTarget, simulate } from '../../lib/testing/index.js';
+import { reservationTypes } from '../../lib/nvme/reservations.js';
+import { simulate } from '../../lib/testing/index.js';
 import { Random } from '../../scripts/testing/random.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually } from '../integration/support/timing.js';
@@ -20,14 +21,7 @@ const hosts = [1, 2, 3].map((i) => ({
   hostNqn: `nqn.2026-11.dev.spdk-nvme:host${i}`,
   hostId: `00000000-0000-4000-8000-00000000000${i}`,
 }));
-const types: readonly ReservationType[] = [
-  'write-exclusive',
-  'exclusive-access',
-  'write-exclusive-registrants-only',
-  'exclusive-access-registrants-only',
-  'write-exclusive-all-registrants',
-  'exclusive-access-all-registrants',
-];
+const types = Object.keys(reservationTypes) as ReservationType[];
 const local = localTarget({
   port: '4488',
   subsystems: [
@@ -68,12 +62,8 @@ function drawStep(
   reserved: boolean,
 ): [string, () => Promise<unknown>] {
   // No two hosts have the same: of those SPDK v20.07 preempts only one.
-  const [key, fresh] = random
-    .pick([
-      [2n, 3n],
-      [3n, 2n],
-    ] as const)
-    .map((one) => BigInt(10 * host) + one) as [bigint, bigint];
+  const own = [2n, 3n].map((one) => BigInt(10 * host) + one);
+  const [key, fresh] = [random.pick(own), random.pick(own)];
   const victim = BigInt(10 * ((host + 1) % hosts.length) + 2);
   const type = random.pick(types);
   const { reservations } = ns;
@@ -125,7 +115,7 @@ async function runProgram({ namespaces }: Bench, seed: number): Promise<string[]
 async function inMemory(seed: number): Promise<{ lines: string[]; heard: readonly string[][] }> {
   const simulation = simulate();
   try {
-    const target: MemoryTarget = simulation.addTarget();
+    const target = simulation.addTarget();
     const subsystem = target.addSubsystem(nqn);
     subsystem.addNamespace(1, { blocks, blockSize });
     await using env = await Environment.init();
