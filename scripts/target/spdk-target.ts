@@ -74,16 +74,17 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
   const release = await programRelease(program);
   ensureHugepages(Math.max(memoryMb, release < 2209 ? hugepageMb.before : hugepageMb.since));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-target-'));
-  const hugetlbfs = await hugetlbfsMount(folder);
+  const hugepages = path.join(folder, 'hugepages');
+  fs.mkdirSync(hugepages);
   const config = path.join(folder, 'config.json');
   const rpcSocket = path.join(folder, 'rpc.sock');
   fs.writeFileSync(config, targetConfig(listener, subsystems, { ...options, release }));
-  const running = run(program, { folder, hugetlbfs, networkNamespace, wantsStack }, [
+  const running = run(program, { folder, hugepages, networkNamespace, wantsStack }, [
     ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
     // Several targets may use one core, which from v22.09 on the first one would lock.
     ...(release < 2209 ? [] : ['--disable-cpumask-locks']),
     ...['--num-trace-entries', '64', '--no-pci', '--huge-unlink'],
-    ...[`--huge-dir=${hugetlbfs.path}`, '--json', config],
+    ...[`--huge-dir=${hugepages}`, '--json', config],
   ]);
   await untilListening(running, listener, rpcSocket);
   return {
@@ -98,7 +99,8 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
 /** What a target leaves on this machine; it is removed when the target has ended. */
 interface Workspace {
   readonly folder: string;
-  readonly hugetlbfs: Hugetlbfs;
+  /** Where it mounts a hugetlbfs. */
+  readonly hugepages: string;
   readonly networkNamespace: string | undefined;
   readonly wantsStack: boolean;
 }
@@ -111,12 +113,13 @@ interface RunningTarget extends Pick<SpdkTarget, 'pid' | 'stop'> {
 /** Runs the target's program, and cleans up when it has ended. */
 function run(
   program: string,
-  { folder, hugetlbfs, networkNamespace, wantsStack }: Workspace,
+  { folder, hugepages, networkNamespace, wantsStack }: Workspace,
   args: readonly string[],
 ): RunningTarget {
   const [first, ...rest] = [
     ...(networkNamespace ? ['nsenter', `--net=/run/netns/${networkNamespace}`] : []),
     ...(wantsStack ? ['prlimit', '--core=unlimited'] : []),
+    ...withHugetlbfs(hugepages),
     program,
   ];
   const child = execa(first as string, [...rest, ...args], {
@@ -135,7 +138,6 @@ function run(
       console.error(`nvmf_tgt ${child.pid} ended by ${signal}. The end of its output:\n${last}`);
     }
     const stack = wantsStack ? await stackIn(folder, program) : undefined;
-    await hugetlbfs.release();
     // The target's trace buffer, 130 MB of memory, which it removes only when it ends by itself.
     fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     fs.rmSync(folder, { recursive: true, force: true });
@@ -228,20 +230,12 @@ async function listens({ trtype, traddr, trsvcid }: TargetListener): Promise<boo
   });
 }
 
-interface Hugetlbfs {
-  readonly path: string;
-  readonly release: () => Promise<void>;
-}
-
-/** A hugetlbfs for the target, because DPDK needs one and a machine may have none. */
-async function hugetlbfsMount(folder: string): Promise<Hugetlbfs> {
-  const mountPoint = path.join(folder, 'hugepages');
-  fs.mkdirSync(mountPoint);
-  await execa('mount', ['-t', 'hugetlbfs', 'none', mountPoint]);
-  return {
-    path: mountPoint,
-    release: async () => {
-      await execa('umount', ['--lazy', mountPoint], { reject: false });
-    },
-  };
+/**
+ * The beginning of a command line that runs a program with a hugetlbfs, because DPDK needs one and a machine may have none. Only
+ * the program sees it, and it ends with the program. So does the program with the thread that has started it. A test that is
+ * killed leaves neither hugepages in use nor a target that spins.
+ */
+function withHugetlbfs(mountPoint: string): readonly string[] {
+  const mountAndRun = 'mount -t hugetlbfs none "$0" && exec "$@"';
+  return ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c', mountAndRun, mountPoint];
 }
