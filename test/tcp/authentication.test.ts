@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type Controller, type DiscoveryEntry, type Environment, spdkVersion } from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
 import type { SpdkTarget } from '../../scripts/target/spdk-target.js';
@@ -180,12 +180,17 @@ if (release() < 2405) {
 
   describe('TLS', () => {
     let psk: SharedKey;
+    let refused: unknown;
 
     beforeAll(async () => {
       psk = await sharedKey(keyText('tls', '01', 32));
-      await admit({ psk: psk.name });
+      refused = await admit({ psk: psk.name }).catch((error) => error);
       const listen_address = { ...encrypted, adrfam: 'IPv4' };
       await target.call('nvmf_subsystem_add_listener', { nqn, listen_address, secure_channel: true });
+    });
+    beforeEach(({ skip }) => {
+      skip(refused !== undefined && target.release < 2509, 'OpenSSL 3.0.19 rejects what this target calls');
+      expect(refused).toBeUndefined();
     });
 
     it.each(['threads', 'inline'] as const)('carries data, polled by %s', async (polling) => {
