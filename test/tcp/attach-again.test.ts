@@ -5,6 +5,8 @@ import { codeOf } from '../integration/support/timing.js';
 import { localTarget } from './local-target.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:again';
+/** Without it each attach reads the host's files first. */
+const host = { hostNqn: 'nqn.2026-11.dev.spdk-nvme:host', hostId: '00000000-0000-4000-8000-000000000001' };
 const local = localTarget({
   port: '4465',
   subsystems: [{ nqn, serial: 'AGAIN', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
@@ -18,6 +20,21 @@ it('immediately after an attach that was cancelled, at any moment', async () => 
     await Promise.all(local.env.controllers.map((controller) => controller.detach()));
   }
   expect(outcomes).toEqual(new Set(['none']));
+});
+
+it('while a detach has just been called', async () => {
+  const outcomes = new Set<string>();
+  for (let i = 0; i < 40; i++) {
+    const controller = await local.env.attach(local.id(nqn), host);
+    const reset = codeOf(i % 2 ? controller.reset() : controller.admin.identify());
+    const detached = controller.detach();
+    outcomes.add(await codeOf(local.env.attach(local.id(nqn), host)));
+    await Promise.all([detached, reset]);
+    await Promise.all(local.env.controllers.map((one) => one.detach()));
+  }
+  // A detach may also have ended by then.
+  outcomes.delete('none');
+  expect(outcomes).toEqual(new Set(['ERR_SPDK_DETACHING']));
 });
 
 it('takes no more DMA memory each time', async () => {

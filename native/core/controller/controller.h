@@ -74,6 +74,9 @@ class Controller {
    */
   uint32_t reset() { return loop_->reset(); }
 
+  /** Whether it is to be detached; the state follows. */
+  [[nodiscard]] bool leaving() const { return loop_->stopping(); }
+
   /** Commands that JavaScript published while it did not know yet that they fail are to fail now. */
   void fail_submitted() { loop_->fail_submitted(); }
 

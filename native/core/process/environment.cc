@@ -60,15 +60,19 @@ Status check_state(const Controller& other) {
   switch (state) {
     case ControllerState::detached:
       return Status::success();
+    case ControllerState::wedged:
+      return Status::failure("ERR_SPDK_WEDGED",
+                             "an earlier detach of this controller has not returned from SPDK");
     case ControllerState::attaching:
     case ControllerState::attached:
     case ControllerState::failed:
     case ControllerState::resetting:
-      return Status::failure("ERR_SPDK_ALREADY_ATTACHED",
-                             "this process has attached this controller already, or is attaching it");
-    case ControllerState::wedged:
-      return Status::failure("ERR_SPDK_WEDGED",
-                             "an earlier detach of this controller has not returned from SPDK");
+      // The state follows when the control thread begins the detach.
+      if (!other.leaving()) {
+        return Status::failure("ERR_SPDK_ALREADY_ATTACHED",
+                               "this process has attached this controller already, or is attaching it");
+      }
+      [[fallthrough]];
     case ControllerState::draining:
     case ControllerState::disconnecting:
     case ControllerState::lingering:
