@@ -18,7 +18,7 @@ export interface MemoryAdminResult {
 const invalidOpcode = 0x01;
 const invalidField = 0x02;
 
-/** Completes Identify, Get Log Page, Get and Set Features and Keep Alive. @param features values by feature id */
+/** Completes Identify, Get Log Page, Get and Set Features, Abort and Keep Alive. @param features values by feature id */
 export function adminResult(
   question: AdminQuestion,
   features: Map<number, number>,
@@ -49,6 +49,9 @@ export function adminResult(
     case 0x06:
       if (question.data.byteLength !== 4096) return nothing(invalidField);
       return fill((data) => Buffer.from(data.buffer).write(serial, 4, 20, 'latin1'));
+    case 0x08:
+      // Command not aborted: those of I/O are aborted by their queue pairs.
+      return nothing(0, 1);
     case 0x09:
       features.set(feature, dword1);
       return nothing(0);

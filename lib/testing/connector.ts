@@ -1,5 +1,6 @@
 // Making connections to targets in memory.
 
+import { constants } from 'node:os';
 import type { NativeFailure } from '../errors/spdk-error.js';
 import type { NativeAttachRequest } from '../native/contract.js';
 import { discoveryNqn } from '../options/nqn.js';
@@ -36,9 +37,11 @@ export class Connector {
     };
     const target = this.#services.findTarget(this.#request.transportId);
     if (!target) {
+      const { traddr, trsvcid } = parseTransportId(this.#request.transportId);
       const failure = {
         code: 'ERR_SPDK_UNREACHABLE',
-        message: "there is no response from the controller's address",
+        message: `no response from ${traddr} port ${trsvcid}: Connection refused`,
+        errno: constants.errno.ECONNREFUSED,
       };
       const stopWaiting = scheduler.after(1, () => done(failure));
       this.#cancel = () => {

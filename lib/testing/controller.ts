@@ -87,6 +87,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     this.name = `controller ${this.#id}`;
     this.admins = new AdminQueue(services.scheduler, services.channel);
     this.#connector = new Connector(request, services);
+    this.#history.add('state', 'attaching');
     this.#connector.connect((failure, subsystem) => this.#attached(failure, subsystem));
   }
 
@@ -266,15 +267,17 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     this.post(() => this.request.stateChanged(state));
   }
 
-  /** Adds a failure to the history of the controller. */
-  noteFailure(failure: Failure): void {
-    this.#history.add('failure', failure.message, failure.code);
+  note(kind: string, text: string, code?: string): void {
+    this.#history.add(kind, text, code);
   }
 
-  tellFailed(failure: Failure): void {
+  fail(failure: Failure): boolean {
+    if (!this.life.advance('failed')) return false;
     this.failures++;
-    this.noteFailure(failure);
+    this.note('failure', failure.message, failure.code);
+    this.tellState();
     this.post(() => this.request.failed(failure));
+    return true;
   }
 
   /** Ends the connection and all of its outstanding commands. */
@@ -376,12 +379,12 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   #lost(why: string): void {
     if (this.life.state !== 'attached' || this.stuck) return;
     const failure = lostLink(why);
+    this.note('connection-lost', why);
     if (this.reconnects) {
       this.#startReset(failure);
       return;
     }
-    if (!this.enter('failed')) return;
-    this.tellFailed(failure);
+    if (!this.fail(failure)) return;
     this.endConnection();
     this.failIo(10);
   }

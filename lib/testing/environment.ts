@@ -118,13 +118,13 @@ export class MemoryEnvironment implements NativeEnvironment {
     const state = other.state();
     if (other.givenUp && state !== 'wedged') return ending;
     switch (state) {
+      case 'wedged':
+        return wedged;
       case 'attaching':
       case 'attached':
       case 'failed':
       case 'resetting':
-        return attachedAlready;
-      case 'wedged':
-        return wedged;
+        return other.leaving ? detaching : attachedAlready;
       default:
         return detaching;
     }
@@ -139,14 +139,17 @@ function samePath(one: NativeAttachRequest, other: NativeAttachRequest): boolean
 const closed = { code: 'ERR_SPDK_ENV_CLOSED', message: 'the environment is closed' };
 const attachedAlready = {
   code: 'ERR_SPDK_ALREADY_ATTACHED',
-  message: 'this controller is already attached or being attached',
+  message: 'this process has attached this controller already, or is attaching it',
 };
-const detaching = { code: 'ERR_SPDK_DETACHING', message: 'this controller is being detached' };
+const detaching = {
+  code: 'ERR_SPDK_DETACHING',
+  message: 'this controller is being detached; wait for its detach() first',
+};
 /** The error while an earlier attach ends by itself. */
 const ending = {
   code: 'ERR_SPDK_DETACHING',
   message:
-    'an earlier attach of this controller, which was cancelled or whose environment was closed, has not ended yet',
+    'an earlier attach of this controller, which was cancelled or whose environment was closed, has not ended in SPDK yet',
   errno: constants.errno.EAGAIN,
 };
 const wedged = {

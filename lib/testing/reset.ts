@@ -47,6 +47,7 @@ class Reset {
       return;
     }
     this.#report({ kind: 'begun', failure: this.#cause });
+    controller.note('reset', this.#cause?.message ?? 'requested', this.#cause?.code);
     controller.holdIo(true);
     if (fastIoFailTimeoutMs > 0) {
       this.#cancelFastFail = controller.scheduler.after(fastIoFailTimeoutMs, () => this.#failFast());
@@ -76,6 +77,7 @@ class Reset {
         this.#end();
         return;
       }
+      controller.note('retry', `not connected: ${failure.message}`, failure.code);
       this.#report({ kind: 'attemptFailed', failure });
       const { reconnectDelayMs, ctrlrLossTimeoutMs, stopOnRejection } = controller.request;
       const now = eventLoop.now();
@@ -113,8 +115,7 @@ class Reset {
     const controller = this.#controller;
     this.#end();
     controller.holdIo(false);
-    if (!controller.enter('failed')) return;
-    controller.tellFailed(failure);
+    if (!controller.fail(failure)) return;
     this.#report({ kind: 'failed', failure });
     controller.failIo(10);
   }

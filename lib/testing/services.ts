@@ -40,6 +40,9 @@ export interface SteppedController {
   holdIo(holding: boolean): void;
   failPending(error: number): void;
   failIo(intervalMs: number): void;
-  tellFailed(failure: NativeFailure): void;
+  /** Reports a failure; false where the present state cannot be followed by one. */
+  fail(failure: NativeFailure): boolean;
+  /** Adds something to the history. */
+  note(kind: string, text: string, code?: string): void;
   post(task: () => void): void;
 }
