@@ -15,7 +15,7 @@ import { type DiscoveryServices, openDiscoveryWatch, readDiscoveryLog } from './
 import { openEnvironment } from './environment-opening.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import type { SpdkErrorCode } from './errors/catalogue.js';
-import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { type SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { asyncDispose } from './internal/disposal.js';
 import { eventLoop } from './internal/event-loop.js';
 import { hide } from './internal/hide.js';
@@ -119,6 +119,10 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   #closing: Promise<void> | undefined;
 
   private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay<Controller>, memoryMb: number) {
+    // A program in JavaScript can call it, though it is private.
+    if (!(log instanceof LogRelay)) {
+      throw new SpdkTypeError('An environment is not made with `new`; use `await Environment.init()`');
+    }
     super();
     hide(this, 'ends');
     this.#log = log;

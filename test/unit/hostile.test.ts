@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { LogRelay } from '../../lib/diagnostics/log.js';
 import { open } from '../../lib/file/index.js';
-import type { Namespace } from '../../lib/index.js';
+import { Environment, type Namespace } from '../../lib/index.js';
 import { eventLoop } from '../../lib/internal/event-loop.js';
 import { Ring } from '../../lib/io/ring.js';
 import { useAddon } from '../../lib/native/addon.js';
@@ -276,4 +276,15 @@ it('arrays and logs that throw when they are read are rejected with a code', asy
   // The error of an iterable itself is passed on, as by a FileHandle.
   const unreadable = { code: 'ERR_SPDK_INVALID_ARG_VALUE' };
   await expect(file.writeFile(revoked() as never)).rejects.toMatchObject(unreadable);
+});
+
+it('an environment that is made with `new` is rejected with a code and what to call', () => {
+  const Constructor = Environment as unknown as new (options?: object) => Environment;
+  for (const options of [[], [{ memoryMb: 64 }]]) {
+    const wrong = {
+      code: 'ERR_SPDK_INVALID_ARG_TYPE',
+      message: expect.stringContaining('Environment.init()'),
+    };
+    expect(() => new Constructor(...options)).toThrow(expect.objectContaining(wrong));
+  }
 });
