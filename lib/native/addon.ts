@@ -66,7 +66,7 @@ function load(file: string): NativeAddon {
     const why = cause instanceof Error ? cause.message : String(cause);
     const remedy =
       (cause as { code?: unknown }).code === 'ERR_DLOPEN_DISABLED'
-        ? 'Start Node.js without `--no-addons`; with `--permission`, give it `--allow-addons` too, which Node.js 20 does not have'
+        ? 'Start Node.js without `--no-addons`; with `--permission` or `--experimental-permission`, give it `--allow-addons` too'
         : 'Build it again with `npx spdk-nvme build`, or with `npm run setup` in a checkout';
     throw new SpdkError(
       'ERR_SPDK_ADDON_BROKEN',
