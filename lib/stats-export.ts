@@ -205,6 +205,7 @@ function environmentOf(value: unknown): Environment {
     'environment must be one of Environment.init(), or a share of Environment.shared()',
     value,
     Environment,
+    EnvironmentShare,
   );
 }
 

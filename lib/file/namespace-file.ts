@@ -381,6 +381,7 @@ export async function open(namespace: NamespaceOperations, options?: OpenOptions
       'namespace must be one of the namespaces of a controller or a subsystem',
       namespace,
       Namespace,
+      SubsystemNamespace,
     );
   }
   const given = readOptions(options, 'open options', limitKeys);

@@ -135,16 +135,22 @@ export function checkString(value: unknown, name: string): string {
  * The error for a value that is none of this package's objects of a class. A proxy of one is none, and neither is one of another copy of
  * the package, though both look like it.
  * @param requirement what it must be, as in 'watch must be one of env.watchDiscovery()'
+ * @param types the classes that it may be of
  */
-export function notOne(requirement: string, value: unknown, type: { readonly name: string }): SpdkTypeError {
-  return new SpdkTypeError(`${requirement}; got ${describe(value)}${likeness(value, type.name)}`);
+export function notOne(
+  requirement: string,
+  value: unknown,
+  ...types: readonly { readonly name: string }[]
+): SpdkTypeError {
+  return new SpdkTypeError(`${requirement}; got ${describe(value)}${likeness(value, types)}`);
 }
 
-function likeness(value: unknown, name: string): string {
+function likeness(value: unknown, types: readonly { readonly name: string }[]): string {
   if (isProxy(value)) return ' that is a proxy: pass the object itself';
   try {
-    const alike = (value as object).constructor.name === name;
-    return alike ? ` of a class ${name} that is not this one: install one copy of the package` : '';
+    const { name } = (value as object).constructor;
+    if (!types.some((type) => type.name === name)) return '';
+    return ` of a class ${name} that is not this one: install one copy of the package, and have no bundler copy a part of it`;
   } catch {
     return '';
   }
