@@ -159,7 +159,7 @@ TEST_F(AbortCallsTest, SendsNoMoreThanTheControllerAccepts) {
 
 TEST_F(AbortCallsTest, CountsAFusedPairAsTwo) {
   controller.data.acl = 1;
-  controller.data.fuses.compare_and_write = 1;
+  controller.announce_compare_and_write();
   ring->set_namespaces(read_namespace_table(&controller, tags));
   js->tag = tags.of(1);
   const auto pair = [&] {

@@ -163,7 +163,7 @@ TEST_F(IoRingTest, LeavesOutTagsThatNoFlagAsksFor) {
 }
 
 TEST_F(IoRingTest, SendsACompareAndWriteAsAPairThatCompletesOnce) {
-  controller.data.fuses.compare_and_write = 1;
+  controller.announce_compare_and_write();
   controller.data.acwu = 3;
   describe();
   push({.blocks = 1});
@@ -180,7 +180,7 @@ TEST_F(IoRingTest, SendsACompareAndWriteAsAPairThatCompletesOnce) {
 }
 
 TEST_F(IoRingTest, ReportsWhyTheFirstOfAPairFailed) {
-  controller.data.fuses.compare_and_write = 1;
+  controller.announce_compare_and_write();
   describe();
   controller.status = [](const FakeCommand& command) {
     spdk_nvme_status status{};
@@ -198,7 +198,7 @@ TEST_F(IoRingTest, ReportsWhyTheFirstOfAPairFailed) {
 
 /** As SPDK's target with a reservation of another host: the Compare waits for the command after the Write that was rejected. */
 TEST_F(IoRingTest, SendsACommandAfterAPairOfWhichTheControllerKeepsOneHalf) {
-  controller.data.fuses.compare_and_write = 1;
+  controller.announce_compare_and_write();
   describe();
   controller.status = [](const FakeCommand& command) {
     spdk_nvme_status status{};
@@ -233,7 +233,7 @@ TEST_F(IoRingTest, SendsACommandAfterAPairOfWhichTheControllerKeepsOneHalf) {
 }
 
 TEST_F(IoRingTest, DoesNotSendAPairAgain) {
-  controller.data.fuses.compare_and_write = 1;
+  controller.announce_compare_and_write();
   describe();
   ring.set_requeue(true);
   controller.completions_of_poll = [](size_t) { return 0; };
@@ -247,7 +247,7 @@ TEST_F(IoRingTest, DoesNotSendAPairAgain) {
 }
 
 TEST_F(IoRingTest, EndsAPairThatItCannotSendAsAnyOtherCommand) {
-  controller.data.fuses.compare_and_write = 1;
+  controller.announce_compare_and_write();
   describe();
   queue_pair.failed = true;
   push({.operation = RingLayout::compare_and_write, .blocks = 1});
@@ -259,7 +259,7 @@ TEST_F(IoRingTest, EndsAPairThatItCannotSendAsAnyOtherCommand) {
 }
 
 TEST_F(IoRingTest, CompletesAPairWhoseConnectionEndsBetweenItsHalves) {
-  controller.data.fuses.compare_and_write = 1;
+  controller.announce_compare_and_write();
   describe();
   ring.set_requeue(true);
   int halves = 0;
@@ -315,7 +315,7 @@ TEST_F(IoRingTest, SendsNoRawCommandWithMoreDataThanTheControllerTakes) {
 
 TEST_F(IoRingTest, SendsNoPairThatTheControllerWouldNotTakeAsOne) {
   push({.operation = RingLayout::compare_and_write, .blocks = 1});
-  controller.data.fuses.compare_and_write = 1;
+  controller.announce_compare_and_write();
   controller.data.acwu = 1;
   EXPECT_EQ(finish()[0].status, RingLayout::kHostError | ENOTSUP);
   describe();

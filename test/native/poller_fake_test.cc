@@ -62,7 +62,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
       if (i % 3 == 0) controller.drop = true;
       {
         const LingerLock::ExclusiveGuard alone(*linger);
-        set->free();
+        set->disconnect_and_free();
         ring->settle_cancelled();
       }
       connect();
@@ -89,7 +89,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
   control.join();
   {
     const LingerLock::ExclusiveGuard alone(*linger);
-    set->free();
+    set->disconnect_and_free();
   }
   poller.stop();
   EXPECT_TRUE(poller.join_for(5s));

@@ -51,7 +51,7 @@ struct Disk {
 
   void free() const {
     const LingerLock::ExclusiveGuard alone(*linger);
-    set->free();
+    set->disconnect_and_free();
   }
 
   [[nodiscard]] uint64_t polls() const { return stats->of(0).polls.value(); }

@@ -66,7 +66,7 @@ class VisitedSet : public testing::Test {
 
   void free() {
     const LingerLock::ExclusiveGuard alone(*linger_);
-    set_->free();
+    set_->disconnect_and_free();
     ring_->settle_cancelled();
     ring_->notify();
   }
@@ -181,7 +181,7 @@ class TwoVisitedSets : public VisitedSet {
   void TearDown() override {
     {
       const LingerLock::ExclusiveGuard alone(*linger_);
-      other_->free();
+      other_->disconnect_and_free();
     }
     free();
   }

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <map>
@@ -105,6 +106,9 @@ struct spdk_nvme_ctrlr {
   ~spdk_nvme_ctrlr();
 
   spdk_nvme_ns& add(uint32_t id, uint32_t block_size, uint64_t blocks, uint32_t boundary = 0);
+
+  /** Says that it takes fused pairs. The bit's name depends on the release (seen: v24.09, v26.05). */
+  void announce_compare_and_write() { memset(&data.fuses, 1, 1); }
 };
 
 struct spdk_nvme_qpair {
