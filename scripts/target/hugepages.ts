@@ -27,6 +27,14 @@ export function ensureHugepages(memoryMb: number): void {
   }
 }
 
+/**
+ * The beginning of a command line that runs a program of SPDK with a hugetlbfs, because DPDK needs one and a machine may have none.
+ * Only the program sees it, and it ends with the program.
+ */
+export function withHugetlbfs(mountPoint: string): readonly string[] {
+  return ['unshare', '--mount', 'sh', '-c', 'mount -t hugetlbfs none "$0" && exec "$@"', mountPoint];
+}
+
 function meminfo(): { free: number; pageMb: number } {
   const text = fs.readFileSync('/proc/meminfo', 'utf8');
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);

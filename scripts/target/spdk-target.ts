@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { type TargetListener, type TargetSubsystem, type TransportLimits, targetConfig } from './config.js';
-import { ensureHugepages } from './hugepages.js';
+import { ensureHugepages, withHugetlbfs } from './hugepages.js';
 import { programRelease, spdkProgram } from './programs.js';
 
 export interface SpdkTargetOptions extends TransportLimits {
@@ -119,7 +119,8 @@ function run(
   const [first, ...rest] = [
     ...(networkNamespace ? ['nsenter', `--net=/run/netns/${networkNamespace}`] : []),
     ...(wantsStack ? ['prlimit', '--core=unlimited'] : []),
-    ...withHugetlbfs(hugepages),
+    // A test that is killed leaves neither a target that spins nor hugepages in use.
+    ...['setpriv', '--pdeathsig', 'KILL', ...withHugetlbfs(hugepages)],
     program,
   ];
   const child = execa(first as string, [...rest, ...args], {
@@ -228,14 +229,4 @@ async function listens({ trtype, traddr, trsvcid }: TargetListener): Promise<boo
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-/**
- * The beginning of a command line that runs a program with a hugetlbfs, because DPDK needs one and a machine may have none. Only
- * the program sees it, and it ends with the program. So does the program with the thread that has started it. A test that is
- * killed leaves neither hugepages in use nor a target that spins.
- */
-function withHugetlbfs(mountPoint: string): readonly string[] {
-  const mountAndRun = 'mount -t hugetlbfs none "$0" && exec "$@"';
-  return ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c', mountAndRun, mountPoint];
 }

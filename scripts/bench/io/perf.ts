@@ -1,4 +1,8 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { execa } from 'execa';
+import { withHugetlbfs } from '../../target/hugepages.js';
 import { spdkProgram } from '../../target/programs.js';
 import type { IoCase, IoResult } from './cases.js';
 
@@ -16,8 +20,14 @@ export async function runPerf(
   const args = [spdkProgram('perf'), ...size, ...where, '-L'];
   // bash's own times: the processor time of the child it has waited for.
   const script = 'TIMEFORMAT="cpu %U %S"; time "$@"';
-  const { stdout, stderr } = await execa('bash', ['-c', script, 'perf', ...args], { stdin: 'ignore' });
-  return parsePerf(stdout, stderr, seconds);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-perf-'));
+  try {
+    const [first, ...rest] = [...withHugetlbfs(folder), 'bash', '-c', script, 'perf', ...args];
+    const { stdout, stderr } = await execa(first as string, rest, { stdin: 'ignore' });
+    return parsePerf(stdout, stderr, seconds);
+  } finally {
+    fs.rmdirSync(folder);
+  }
 }
 
 /** Reads perf's table, its latency summary (`-L`), and the shell's `time`. */
