@@ -5,17 +5,8 @@ import { type AttachOptions, type Controller, Environment } from '../../lib/inde
 import { Random } from '../../scripts/testing/random.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually } from '../integration/support/timing.js';
+import { controllerEvents } from '../support/controller-events.js';
 import { outcome, type Step, shown, streamWords } from './beside-words.js';
-
-const events = [
-  'state',
-  'failed',
-  'resetting',
-  'reconnectFailed',
-  'failingFast',
-  'reset',
-  'namespaces',
-] as const;
 
 /**
  * What is done in the same turn of the event loop. Not both `reset` and `detach`, nor `reset` and admin or raw commands: which of
@@ -41,11 +32,12 @@ class Life {
     const heard: string[] = [];
     this.#controllers.push(controller);
     this.#heard.push(heard);
-    for (const event of events)
+    // Objects, and times, differ.
+    const counted: readonly string[] = ['namespaces', 'detached'];
+    for (const event of controllerEvents)
       controller.on(event as 'state', (...args: unknown[]) =>
-        heard.push(`${event} ${event === 'namespaces' ? args.length : args.map(shown).join(' ')}`),
+        heard.push(`${event} ${counted.includes(event) ? args.length : args.map(shown).join(' ')}`),
       );
-    controller.on('detached', () => heard.push('detached'));
     return `${controller.queuePairs.length} queue pairs, ${controller.namespaces.length} namespaces`;
   }
 

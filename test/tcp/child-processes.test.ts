@@ -2,7 +2,6 @@
 
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -16,6 +15,7 @@ import {
   openFiles,
   startSleeper,
 } from '../integration/support/child-process.js';
+import { freeHugepages } from '../integration/support/proc.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4615' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:heirs';
@@ -78,8 +78,7 @@ it('nor has a child of a worker', async () => {
 });
 
 it('a child that outlives its process keeps no hugepages', async () => {
-  const free = () => Number(/HugePages_Free:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]);
-  const pages = free();
+  const pages = freeHugepages();
   const { stdout, stderr } = spawnSync(process.execPath, [childFile('outlived.mjs'), id], {
     encoding: 'utf8',
   });
@@ -88,7 +87,7 @@ it('a child that outlives its process keeps no hugepages', async () => {
   try {
     expect(openFiles(child)).toEqual(before);
     // What an earlier process or worker had may be free only now.
-    await expect.poll(free).toBeGreaterThanOrEqual(pages);
+    await expect.poll(freeHugepages).toBeGreaterThanOrEqual(pages);
   } finally {
     process.kill(child, 'SIGKILL');
   }

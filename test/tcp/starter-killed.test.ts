@@ -5,13 +5,10 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
+import { freeHugepages } from '../integration/support/proc.js';
 
 const program = fileURLToPath(new URL('children/starts-target.mts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
-
-/** The hugepages of this machine that nobody uses. */
-const freeHugepages = () =>
-  Number(/^HugePages_Free:\s+(\d+)/m.exec(fs.readFileSync('/proc/meminfo', 'utf8'))?.[1]);
 
 it('the target ends with it, and its hugepages are free again', async () => {
   const starter = execa(process.execPath, ['--import', tsx, program], { reject: false });

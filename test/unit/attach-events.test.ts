@@ -9,6 +9,7 @@ import { HeldEvents } from '../../lib/internal/held-events.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { NativeAttachRequest } from '../../lib/native/contract.js';
 import { MemoryAddon } from '../../lib/testing/addon.js';
+import { controllerEvents } from '../support/controller-events.js';
 import { memoryId } from './memory/fixture.js';
 
 let env: Environment;
@@ -66,17 +67,7 @@ const step = { number: 1, attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0
 
 /** Notes the events of a controller, and of its environment about it, from now on. */
 function listen(controller: Controller, heard: string[]): void {
-  const names = [
-    'state',
-    'failed',
-    'resetting',
-    'reconnectFailed',
-    'failingFast',
-    'reset',
-    'namespaces',
-    'detached',
-  ] as const;
-  for (const name of names) controller.on(name, () => heard.push(name));
+  for (const name of controllerEvents) controller.on(name, () => heard.push(name));
 }
 
 describe('the events of a controller', () => {

@@ -23,7 +23,11 @@ export interface HugepageUse {
   readonly files: number;
 }
 
+/** The hugepages of this machine that nobody uses. */
+export function freeHugepages(): number {
+  return Number(/^HugePages_Free:\s+(\d+)$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]);
+}
+
 export function hugepages(): HugepageUse {
-  const free = /^HugePages_Free:\s+(\d+)$/m.exec(readFileSync('/proc/meminfo', 'utf8'));
-  return { free: Number(free?.[1]), files: readdirSync('/dev/hugepages').length };
+  return { free: freeHugepages(), files: readdirSync('/dev/hugepages').length };
 }

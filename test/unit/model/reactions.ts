@@ -1,17 +1,7 @@
 import fc from 'fast-check';
+import { controllerEvents } from '../../support/controller-events.js';
 import { type AnyStep, index, pick, step } from './step.js';
 import { type Attached, detachOf, resetOf, type World } from './world.js';
-
-const events = [
-  'state',
-  'failed',
-  'resetting',
-  'reconnectFailed',
-  'failingFast',
-  'reset',
-  'namespaces',
-  'detached',
-] as const;
 
 const actions: Record<string, (world: World, attached: Attached) => void> = {
   detach: (world, attached) => detachOf(world, attached, 20, 300),
@@ -33,7 +23,7 @@ export const reactions: readonly AnyStep[] = [
   step({
     name: 'react',
     possible: (world) => world.attached.length > 0,
-    draw: fc.tuple(index, fc.constantFrom(...events), fc.constantFrom(...Object.keys(actions))),
+    draw: fc.tuple(index, fc.constantFrom(...controllerEvents), fc.constantFrom(...Object.keys(actions))),
     act: (world, [controller, event, action]) => {
       const attached = pick(world.attached, controller);
       attached.controller.once(event, () => actions[action]?.(world, attached));
