@@ -6,6 +6,8 @@ import type { PollingMode } from '../options/attach.js';
 
 /** A queue pair, as far as its completions go. */
 export interface Reaped {
+  /** Its index among the queue pairs of its loop. */
+  readonly index: number;
   /** The poller of its set, all of which is polled by one call; -1 for the JavaScript thread. */
   readonly poller: number;
   /** Polls its set, if this thread may, for up to this many microseconds. */
@@ -52,9 +54,13 @@ const patienceMs = 5;
 export class CompletionLoop {
   readonly #mode: PollingMode;
   readonly #queuePairs: Reaped[] = [];
-  readonly #busy = new Set<Reaped>();
-  /** Those of them with operations that a caller waits for: they keep the process alive. */
-  readonly #awaited = new Set<Reaped>();
+  // By index, and not sets of queue pairs: one operation after the other changes these twice each, and V8 makes a set anew that it empties.
+  /** Whether a queue pair has pending operations. */
+  readonly #busy: boolean[] = [];
+  #busyCount = 0;
+  /** Whether a caller waits for one of them, which keeps the process alive. */
+  readonly #awaited: boolean[] = [];
+  #awaitedCount = 0;
   #turn: NodeJS.Immediate | undefined;
   /** Whether this turn polls once more when JavaScript has dealt with what completed. */
   #again = false;
@@ -76,6 +82,7 @@ export class CompletionLoop {
 
   start(queuePairs: readonly Reaped[]): void {
     this.#queuePairs.push(...queuePairs);
+    for (const { index } of queuePairs) this.#busy[index] = this.#awaited[index] = false;
     if (this.#mode === 'inline') this.#idle = eventLoop.setInterval(() => this.reapAll(), idlePollMs).unref();
     if (this.#mode === 'threads') for (const queuePair of queuePairs) queuePair.requestWake();
   }
@@ -92,21 +99,21 @@ export class CompletionLoop {
   }
 
   /** Notes whether a queue pair has pending operations, and whether a caller waits for one. */
-  setBusy(queuePair: Reaped, busy: boolean, awaited = busy): void {
+  setBusy({ index }: Reaped, busy: boolean, awaited = busy): void {
     // A busy queue pair would keep the process alive, and nothing would end that.
     if (this.#stopped) return;
-    if (busy) this.#busy.add(queuePair);
-    else this.#busy.delete(queuePair);
-    if (awaited) this.#awaited.add(queuePair);
-    else this.#awaited.delete(queuePair);
-    if (this.#mode === 'threads') this.#hold.set(this.#awaited.size > 0);
+    if (busy !== this.#busy[index]) this.#busyCount += busy ? 1 : -1;
+    if (awaited !== this.#awaited[index]) this.#awaitedCount += awaited ? 1 : -1;
+    this.#busy[index] = busy;
+    this.#awaited[index] = awaited;
+    if (this.#mode === 'threads') this.#hold.set(this.#awaitedCount > 0);
     else if (busy) this.resumePolling();
-    else if (this.#busy.size === 0) this.#hold.set(false);
+    else if (this.#busyCount === 0) this.#hold.set(false);
   }
 
   /** Makes this thread poll again, if it polls at all: commands were published, or are waited for. */
   resumePolling(): void {
-    if (this.#turn || this.#again || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped)
+    if (this.#turn || this.#again || this.#busyCount === 0 || this.#mode === 'threads' || this.#stopped)
       return;
     this.#inVainSince = undefined;
     this.#setResting(false);
@@ -118,8 +125,9 @@ export class CompletionLoop {
     eventLoop.clearInterval(this.#idle);
     this.#hold.set(false);
     if (this.#turn) eventLoop.clearImmediate(this.#turn);
-    this.#busy.clear();
-    this.#awaited.clear();
+    this.#busy.fill(false);
+    this.#awaited.fill(false);
+    this.#busyCount = this.#awaitedCount = 0;
     this.#turn = undefined;
     this.#count(0);
   }
@@ -146,8 +154,8 @@ export class CompletionLoop {
       return;
     }
     // A turn keeps the process alive. Where there is no poller, what no caller waits for is polled as an idle queue pair is.
-    const { size } = this.#mode === 'inline' ? this.#awaited : this.#busy;
-    const over = size === 0 || this.#stopped;
+    const count = this.#mode === 'inline' ? this.#awaitedCount : this.#busyCount;
+    const over = count === 0 || this.#stopped;
     // A call of resumePolling() while polling comes to rest makes it go on.
     if (over || (this.#mode === 'adaptive' && this.#restsAfter(worked))) this.#count(0);
     else this.#turn ??= eventLoop.setImmediate(this.#begin);
@@ -158,7 +166,8 @@ export class CompletionLoop {
     let sets = 0;
     let polled: number | undefined;
     const spin = spinTimeUs();
-    for (const queuePair of this.#busy) {
+    for (const queuePair of this.#queuePairs) {
+      if (!this.#busy[queuePair.index]) continue;
       // Queue pairs of one set are next to each other.
       if (queuePair.poller !== polled) {
         queuePair.poll(spin);
@@ -186,7 +195,7 @@ export class CompletionLoop {
       this.#setResting(false);
       return false;
     }
-    this.#hold.set(this.#awaited.size > 0);
+    this.#hold.set(this.#awaitedCount > 0);
     return true;
   }
 
