@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "native/spdk/grouped_queue_pairs.h"
+#include "native/spdk/interpose/last_answer.h"
 #include "native/spdk/interpose/socket_use.h"
 
 namespace spdk_nvme::spdk {
@@ -69,10 +71,17 @@ GroupedQueuePairs::Connection GroupedQueuePairs::connection() const {
 }
 
 int64_t GroupedQueuePairs::poll() {
-  const int64_t completions = spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
+  const int64_t completions = poll_group();
   if (++polls_ % kPollsBetweenProbes != 0 || completions < 0) return completions;
   const int64_t more = probe();
   return more < 0 ? more : completions + more;
+}
+
+int64_t GroupedQueuePairs::poll_group() {
+  // With several queue pairs the last answer of one would keep SPDK from reading from the next.
+  std::optional<LastAnswer> last_answer;
+  if (queue_pairs_.size() == 1) last_answer.emplace();
+  return spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
 }
 
 /**

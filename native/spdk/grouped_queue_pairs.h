@@ -41,6 +41,7 @@ class GroupedQueuePairs : public QueuePairList {
  private:
   static void on_disconnected(spdk_nvme_qpair* queue_pair, void* context);
   void mark_gone(spdk_nvme_qpair* queue_pair);
+  int64_t poll_group();
   int64_t probe();
 
   spdk_nvme_poll_group* group_ = nullptr;

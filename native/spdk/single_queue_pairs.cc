@@ -3,6 +3,7 @@
 #if !SPDK_NVME_ASYNC_QUEUE_PAIRS
 
 #include "native/spdk/interpose/connection_watch.h"
+#include "native/spdk/interpose/last_answer.h"
 #include "native/spdk/single_queue_pairs.h"
 
 namespace spdk_nvme::spdk {
@@ -25,6 +26,7 @@ int64_t SingleQueuePairs::poll() {
   int64_t completions = 0;
   int64_t failure = 0;
   for (spdk_nvme_qpair* queue_pair : queue_pairs_) {
+    const LastAnswer last_answer;
     const int32_t result = spdk_nvme_qpair_process_completions(queue_pair, 0);
     if (result < 0) {
       failure = result;

@@ -13,6 +13,7 @@
 
 #include "fake_spdk/fake_spdk.h"
 #include "fake_spdk/ring_driver.h"
+#include "native/spdk/interpose/last_answer.h"
 
 namespace spdk_nvme {
 namespace {
@@ -81,6 +82,22 @@ class IoRingTest : public testing::Test {
   uint32_t depth = 0;
   std::vector<FakeCommand> sent;
 };
+
+TEST_F(IoRingTest, NoticesTheLastAnswerOfAPoll) {
+  controller.completions_of_poll = [](size_t) { return size_t{1}; };
+  push({.blocks = 1});
+  push({.blocks = 1});
+  const auto has_come_after_poll = [this] {
+    const spdk::LastAnswer last_answer;
+    poll();
+    return spdk::LastAnswer::has_come();
+  };
+  EXPECT_FALSE(has_come_after_poll());
+  EXPECT_TRUE(has_come_after_poll());
+  // Nothing was outstanding: it reads, to notice the end of the connection.
+  EXPECT_FALSE(has_come_after_poll());
+  EXPECT_EQ(js.reap().size(), 2U);
+}
 
 TEST_F(IoRingTest, SendsALongReadInPiecesAndCompletesItOnce) {
   for (size_t i = 0; i < 4096 * kBlock; i++) controller.namespaces[1].data[i] = static_cast<uint8_t>(i / 7);

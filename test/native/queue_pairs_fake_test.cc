@@ -9,6 +9,7 @@
 
 #include "fake_spdk/fake_spdk.h"
 #include "fake_spdk/fake_target.h"
+#include "native/spdk/interpose/last_answer.h"
 
 namespace spdk_nvme::spdk {
 namespace {
@@ -41,7 +42,10 @@ class QueuePairs : public testing::Test {
   /** Sends a command to each, which the controller keeps. */
   void send() {
     controller_.completions_of_poll = [](size_t) { return size_t{0}; };
-    const auto done = [](void* self, const spdk_nvme_cpl*) { static_cast<QueuePairs*>(self)->completed_++; };
+    const auto done = [](void* self, const spdk_nvme_cpl*) {
+      static_cast<QueuePairs*>(self)->completed_++;
+      LastAnswer::came();
+    };
     spdk_nvme_cmd command{};
     command.nsid = 1;
     for (size_t i = 0; i < pairs_.size(); i++) {
@@ -61,6 +65,18 @@ class QueuePairs : public testing::Test {
   LingerLock linger_{1};
   int completed_ = 0;
 };
+
+TEST_F(QueuePairs, AreAllReadInOnePollWhateverTheLastAnswerOfOne) {
+  send();
+  controller_.completions_of_poll = {};
+  pairs_.poll();
+  EXPECT_EQ(completed_, kPairs);
+  EXPECT_FALSE(LastAnswer::has_come());
+  pairs_.disconnect();
+  EXPECT_TRUE(poll_until([&] { return pairs_.disconnected(); }));
+  pairs_.free();
+  expect_end();
+}
 
 TEST_F(QueuePairs, AreFreedAfterADisconnect) {
   send();

@@ -11,6 +11,7 @@
 
 #include "native/core/base/ticks.h"
 #include "native/spdk/completion.h"
+#include "native/spdk/interpose/last_answer.h"
 
 namespace spdk_nvme {
 
@@ -226,6 +227,7 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   Slot& slot = ring.slots_[index];
   ring.free_pieces_.push_back(static_cast<uint32_t>(piece - ring.pieces_.data()));
   ring.in_flight_--;
+  if (ring.in_flight_ == 0) spdk::LastAnswer::came();
   slot.pieces--;
   uint32_t status = status_word(completion->status);
   // Of a fused pair: why the first failed says more than that the second was not carried out.

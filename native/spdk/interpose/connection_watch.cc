@@ -19,6 +19,7 @@
 #include "native/spdk/interpose/completion_order.h"
 #include "native/spdk/interpose/empty_reads.h"
 #include "native/spdk/interpose/ended_connections.h"
+#include "native/spdk/interpose/last_answer.h"
 #include "native/spdk/interpose/unsent_data.h"
 #include "native/spdk/release.h"
 #include "native/spdk/source_address.h"
@@ -250,6 +251,7 @@ CmEvents& cm_events() {
 
 /** Reads outside of attempts. */
 ssize_t read_established(int descriptor, const iovec* parts, int count) {
+  if (LastAnswer::has_come()) return fail(EAGAIN);
   // Later releases have poll groups, which poll what has received something.
   if constexpr (kAsyncQueuePairs) return __real_readv(descriptor, parts, count);
   if (!t_socket_reads.worth_reading(descriptor)) return fail(EAGAIN);

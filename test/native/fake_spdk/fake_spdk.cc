@@ -16,6 +16,7 @@
 #include "fake_target.h"
 #include "native/spdk/env.h"
 #include "native/spdk/interpose/connection_watch.h"
+#include "native/spdk/interpose/last_answer.h"
 #include "native/spdk/interpose/socket_use.h"
 
 namespace {
@@ -341,7 +342,9 @@ int32_t spdk_nvme_qpair_process_completions(spdk_nvme_qpair* queue_pair, uint32_
   spdk_nvme::spdk::socket_use.reads++;
   const size_t in_flight = queue_pair->in_flight.size();
   const size_t count = controller.completions_of_poll ? controller.completions_of_poll(in_flight) : in_flight;
-  for (size_t i = 0; i < count && !queue_pair->in_flight.empty(); i++) {
+  // As a read of a socket finds nothing then.
+  const auto reads = [] { return !spdk_nvme::spdk::LastAnswer::has_come(); };
+  for (size_t i = 0; i < count && !queue_pair->in_flight.empty() && reads(); i++) {
     const size_t left = queue_pair->in_flight.size();
     complete(queue_pair, controller.next_completed ? controller.next_completed(left) : 0, Abortion::none);
   }
