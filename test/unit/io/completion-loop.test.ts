@@ -17,6 +17,7 @@ it.each([
   vi.useFakeTimers();
   let polls = 0;
   const queuePair: Reaped = {
+    index: 0,
     poller: -1,
     poll: () => {
       polls++;
@@ -38,6 +39,7 @@ it('a look that is asked for while polling comes to rest is made', async () => {
   const loop = new CompletionLoop('adaptive');
   onTestFinished(() => loop.stop());
   const queuePair: Reaped = {
+    index: 0,
     poller: 0,
     poll: () => void polls++,
     reap: () => false,
@@ -61,6 +63,7 @@ it('while polling rests a wake-up is requested for each queue pair, and withdraw
   const polledWithRequest: boolean[] = [];
   const queuePairs = [0, 1].map(
     (index): Reaped => ({
+      index,
       poller: 0,
       poll: () => void polledWithRequest.push(requested.size > 0),
       reap: () => false,
@@ -85,6 +88,7 @@ it('a wake-up is withdrawn when the look after its request finds something', asy
   let requested = false;
   let withdrawn = 0;
   const queuePair: Reaped = {
+    index: 0,
     poller: 0,
     poll: () => {},
     reap: () => requested,
@@ -111,6 +115,7 @@ describe('a turn that finds completions', () => {
     const loop = new CompletionLoop('inline');
     onTestFinished(() => loop.stop());
     const queuePair: Reaped = {
+      index: 0,
       poller: -1,
       poll: () => {},
       reap: () => {
@@ -163,9 +168,10 @@ describe('a turn that finds completions', () => {
 
 describe('how long a turn waits for a completion', () => {
   /** A queue pair that is always busy, and the times for which it was polled. */
-  const busy = (poller: number) => {
+  const busy = (poller: number, index = 0) => {
     const times: number[] = [];
     const queuePair: Reaped = {
+      index,
       poller,
       poll: (spinUs) => void times.push(spinUs),
       reap: () => false,
@@ -186,7 +192,7 @@ describe('how long a turn waits for a completion', () => {
   };
 
   it('is some microseconds for the only set of the only controller', async () => {
-    const [one, other] = [busy(0), busy(0)];
+    const [one, other] = [busy(0), busy(0, 1)];
     loopOf(one.queuePair, other.queuePair);
     await turns(3);
     expect(new Set(one.times)).toEqual(new Set([10]));
@@ -206,7 +212,7 @@ describe('how long a turn waits for a completion', () => {
   });
 
   it('is shared by several sets of one controller', async () => {
-    const [one, other] = [busy(0), busy(1)];
+    const [one, other] = [busy(0), busy(1, 1)];
     loopOf(one.queuePair, other.queuePair);
     await turns(3);
     expect(one.times.slice(1)).toEqual(one.times.slice(1).map(() => 5));
