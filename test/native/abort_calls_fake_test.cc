@@ -75,6 +75,7 @@ class AbortCallsTest : public testing::Test {
 TEST_F(AbortCallsTest, NamesEveryPartOfTheCommandAndNoOther) {
   write(1);
   const uint32_t slot = write(8 * kSent);
+  js->cancel(slot);
   abort(slot);
   EXPECT_EQ(controller.aborts.size(), kSent);
   EXPECT_TRUE(calls.busy());
@@ -84,6 +85,51 @@ TEST_F(AbortCallsTest, NamesEveryPartOfTheCommandAndNoOther) {
   EXPECT_FALSE(calls.busy());
   EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_ABORTED_BY_REQUEST});
   EXPECT_EQ(js->busy(), 1U);
+}
+
+/** An Abort that the controller receives when its command has completed, and SPDK has used the identifier again. */
+TEST_F(AbortCallsTest, WhatAnAbortForAnotherCommandEndsIsSentAgain) {
+  const uint32_t slot = write(1);
+  js->cancel(slot);
+  abort(slot);
+  held = false;
+  EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_SUCCESS});
+  held = true;
+  write(1);
+  fake::complete_aborts(controller);
+  EXPECT_EQ(completed(), std::vector<uint32_t>{});
+  EXPECT_TRUE(ring->busy());
+  set->poll();
+  EXPECT_EQ(ring->in_flight(), 1U);
+  held = false;
+  EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_SUCCESS});
+}
+
+TEST_F(AbortCallsTest, WhatMustNotBeSentTwiceWaitsForTheAborts) {
+  const uint32_t slot = write(1);
+  js->cancel(slot);
+  abort(slot);
+  held = false;
+  EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_SUCCESS});
+  js->push({.operation = RingLayout::raw});
+  EXPECT_TRUE(js->publish());
+  EXPECT_EQ(completed(), std::vector<uint32_t>{});
+  EXPECT_EQ(ring->in_flight(), 0U);
+  fake::complete_aborts(controller);
+  EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_SUCCESS});
+}
+
+TEST_F(AbortCallsTest, WhatMustNotBeSentTwiceDoesNotWaitForAbortsOfAnEarlierConnection) {
+  const uint32_t slot = write(1);
+  js->cancel(slot);
+  abort(slot);
+  held = false;
+  EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_SUCCESS});
+  calls.settle_all();
+  js->push({.operation = RingLayout::raw});
+  EXPECT_TRUE(js->publish());
+  EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_SUCCESS});
+  controller.aborts.clear();
 }
 
 TEST_F(AbortCallsTest, IsNotSentAgainWhereCommandsWaitForTheNextConnection) {

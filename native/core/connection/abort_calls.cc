@@ -14,7 +14,8 @@ constexpr uint32_t kNotAborted = 1;
 }  // namespace
 
 void AbortCalls::send(spdk_nvme_ctrlr* controller, QueueSet& set, size_t index, uint32_t slot, Done done) {
-  calls_.push_back(std::make_unique<Call>(Call{.owner = this, .done = std::move(done)}));
+  calls_.push_back(
+      std::make_unique<Call>(Call{.owner = this, .done = std::move(done), .ring = set.ring(index)}));
   Call* call = calls_.back().get();
   set.for_each_piece(index, slot, [&](spdk_nvme_qpair* /*queue_pair*/, void* context) {
     call->found = true;
@@ -54,11 +55,23 @@ bool AbortCalls::send(spdk_nvme_ctrlr* controller, const Part& part) {
   part.set->for_each_piece(part.index, part.slot, [&](spdk_nvme_qpair* queue_pair, void* context) {
     if (context != part.context) return;
     // SPDK finds the command by its context; what it has not sent yet completes inside the call.
-    in_flight_ += part.call->aborts_of_part;
+    begin(*part.call);
     sent = spdk_nvme_ctrlr_cmd_abort_ext(controller, queue_pair, context, on_complete, part.call) == 0;
-    if (!sent) in_flight_ -= part.call->aborts_of_part;
+    if (!sent) end(*part.call);
   });
   return sent;
+}
+
+void AbortCalls::begin(Call& call) {
+  in_flight_ += call.aborts_of_part;
+  call.unanswered++;
+  call.ring->abort_sent();
+}
+
+void AbortCalls::end(Call& call) {
+  in_flight_ -= call.aborts_of_part;
+  call.unanswered--;
+  call.ring->abort_answered();
 }
 
 void AbortCalls::drop(const Part& part) {
@@ -68,7 +81,7 @@ void AbortCalls::drop(const Part& part) {
 
 void AbortCalls::on_complete(void* context, const spdk_nvme_cpl* completion) {
   auto* call = static_cast<Call*>(context);
-  call->owner->in_flight_ -= call->aborts_of_part;
+  call->owner->end(*call);
   if (spdk_nvme_cpl_is_error(completion) || (completion->cdw0 & kNotAborted) != 0) call->aborted = false;
   call->owner->leave(call);
 }
@@ -85,7 +98,10 @@ void AbortCalls::leave(Call* call) {
 
 void AbortCalls::settle_all() {
   waiting_.clear();
-  for (const auto& call : std::exchange(calls_, {})) call->done(AbortOutcome::not_aborted);
+  for (const auto& call : std::exchange(calls_, {})) {
+    while (call->unanswered > 0) end(*call);
+    call->done(AbortOutcome::not_aborted);
+  }
 }
 
 }  // namespace spdk_nvme

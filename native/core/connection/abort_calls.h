@@ -60,10 +60,14 @@ class AbortCalls {
   struct Call {
     AbortCalls* owner;
     Done done;
+    /** Of the command. */
+    std::shared_ptr<IoRing> ring;
     /** Parts of the command that are not settled, and one more until all are known. */
     size_t left = 1;
     /** The Abort commands that SPDK sends for each part: two for a fused pair. */
     size_t aborts_of_part = 1;
+    /** Parts for which Aborts were sent that have not completed. */
+    size_t unanswered = 0;
     bool aborted = true;
     bool found = false;
   };
@@ -77,6 +81,8 @@ class AbortCalls {
     void* context;
   };
   bool send(spdk_nvme_ctrlr* controller, const Part& part);
+  void begin(Call& call);
+  void end(Call& call);
   void drop(const Part& part);
   static void on_complete(void* context, const spdk_nvme_cpl* completion);
   void leave(Call* call);

@@ -51,6 +51,10 @@ bool is_aborted(uint32_t status) {
   return what == SPDK_NVME_SC_ABORTED_SQ_DELETION || what == SPDK_NVME_SC_ABORTED_BY_REQUEST;
 }
 
+bool is_aborted_by_request(uint32_t status) {
+  return (status & 0x7ffU) == SPDK_NVME_SC_ABORTED_BY_REQUEST;
+}
+
 /** Transient Transport Error without do-not-retry: SPDK from v21.07 on ends a read like this whose data has a wrong digest. */
 bool is_damaged(uint32_t status) {
   constexpr uint32_t kTypeCodeAndDoNotRetry = 0xfff;
@@ -146,6 +150,8 @@ void IoRing::take_new() {
 bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
   Slot& slot = slots_[index];
   if (is_cancelled(index)) end_cancelled(index);
+  // It could not be sent again if an Abort for another command ended it.
+  if (slot.has_more() && slot.command.only_once() && aborts_answered_ < aborts_sent_) return false;
   bool waits = false;
   if (slot.has_more()) {
     const uint32_t number = free_pieces_.back();
@@ -154,6 +160,7 @@ bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
     piece.begin(this, index, slot.command, *memory_);
     // Counted before the call, and the slot once more during it: SPDK may notice a lost connection inside the
     // call and complete pieces of this and other commands.
+    if (slot.pieces == 0) slot.aborts_answered = static_cast<uint32_t>(aborts_answered_);
     slot.pieces += 2;
     in_flight_++;
     const int result = start(queue_pair, slot, piece);
@@ -235,11 +242,14 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   // A controller that was asked to abort a command completes it with a status that SPDK gives for a lost connection.
   // What was damaged on its way is sent once more.
   const bool damaged = is_damaged(status) && !slot.repeated;
-  const bool again = is_aborted(status) || damaged;
-  const bool lost = again && !slot.command.only_once() && ring.requeue_.load(std::memory_order_acquire) &&
-                    !ring.is_cancelled(index);
-  if (lost) {
-    (damaged ? slot.damaged : slot.was_lost) = true;
+  const bool hit = status != 0 && ring.is_hit(slot, status);
+  const bool requeues = ring.requeue_.load(std::memory_order_acquire);
+  const bool again = hit || ((is_aborted(status) || damaged) && requeues);
+  if (again && !slot.command.only_once() && !ring.is_cancelled(index)) {
+    slot.hit |= hit;
+    if (damaged) slot.damaged = true;
+    // SPDK may have given the same status for a connection that is lost.
+    if (!damaged && requeues) slot.was_lost = true;
     const uint32_t first = piece->range.first;
     slot.lost_from = slot.lost ? std::min(slot.lost_from, first) : first;
     slot.lost = true;
@@ -258,6 +268,11 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   ring.settle(index);
 }
 
+/** Whether an Abort for another command may have ended a piece of this one: the controller received it when their identifier was used again. */
+bool IoRing::is_hit(const Slot& slot, uint32_t status) const {
+  return is_aborted_by_request(status) && slot.aborts_answered != static_cast<uint32_t>(aborts_sent_);
+}
+
 /** Stops sending a command, which completes with this status unless it has an earlier one. */
 void IoRing::end(uint32_t index, uint32_t status) {
   Slot& slot = slots_[index];
@@ -272,9 +287,9 @@ void IoRing::settle(uint32_t index) {
   if (std::exchange(slot.ready, false)) std::erase(ready_, index);
   if (slot.ended || !slot.lost) {
     complete(index, slot.status, slot.result);
-  } else if (requeue_.load(std::memory_order_acquire)) {
+  } else if (slot.hit || requeue_.load(std::memory_order_acquire)) {
     slot.sent = slot.lost_from;
-    slot.lost = false;
+    slot.lost = slot.hit = false;
     slot.repeated |= std::exchange(slot.damaged, false);
     requeued_.push_back(index);
   } else {

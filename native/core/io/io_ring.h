@@ -141,6 +141,13 @@ class IoRing : public RingLayout {
    * linger lock (exclusive).
    */
   void for_each_piece(uint32_t index, const std::function<void(void* context)>& call);
+  /**
+   * Counts the Abort commands for commands of this queue pair: SPDK uses the identifier of a command again as soon as it has completed, and
+   * an Abort that the controller receives late then aborts another command. Thread: control.
+   */
+  void abort_sent() { aborts_sent_++; }
+  /** The controller has responded to it, or it ended with the connection. Thread: control. */
+  void abort_answered() { aborts_answered_++; }
   /** The queue pair no longer exists: aborts everything that is not requeued. */
   void lost_queue_pair();
   /** Completes everything that is requeued or not yet passed to SPDK: with this errno, or as aborted for 0. */
@@ -171,7 +178,7 @@ class IoRing : public RingLayout {
     bool ready = false;
     /** Whether its status is known: nothing more of it is sent. */
     bool ended = false;
-    /** Whether pieces of it were lost with the connection or damaged, and are sent again from this unit on. */
+    /** Whether pieces of it were lost with the connection, damaged or hit, and are sent again from this unit on. */
     bool lost = false;
     uint32_t lost_from = 0;
     /**
@@ -181,6 +188,10 @@ class IoRing : public RingLayout {
     /** Whether pieces of it were damaged on their way, and whether it has been sent once more because of that. */
     bool damaged = false;
     bool repeated = false;
+    /** Whether an Abort that was meant for another command has ended pieces of it. */
+    bool hit = false;
+    /** What aborts_answered_ was when the first of its pieces was sent that SPDK has, modulo 2^32. */
+    uint32_t aborts_answered = 0;
     /** Units passed to SPDK so far, and all of them, see IoCommand::extent(). */
     uint32_t sent = 0;
     uint32_t extent = 0;
@@ -196,7 +207,7 @@ class IoRing : public RingLayout {
     void begin(uint64_t now) {
       begun = now;
       busy = ready = true;
-      ended = lost = was_lost = damaged = repeated = false;
+      ended = lost = was_lost = damaged = repeated = hit = false;
       sent = pieces = status = result = 0;
       extent = command.extent();
     }
@@ -213,6 +224,7 @@ class IoRing : public RingLayout {
   [[nodiscard]] const NamespaceEntry* find_namespace(uint32_t id);
   int start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece);
   [[nodiscard]] bool has_to_wait(int result) const;
+  [[nodiscard]] bool is_hit(const Slot& slot, uint32_t status) const;
   void end(uint32_t index, uint32_t status);
   void settle(uint32_t index);
   void end_cancelled(uint32_t index);
@@ -271,6 +283,8 @@ class IoRing : public RingLayout {
   std::atomic<uint64_t> rested_{kBusy};
   uint32_t seen_cancels_ = 0;
   Counter in_flight_;
+  Counter aborts_sent_;
+  Counter aborts_answered_;
   uint32_t notified_ = 0;
   /**
    * When the latest completion was found, and how many further completions of this turn get the same time.

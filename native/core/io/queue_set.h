@@ -105,6 +105,7 @@ class QueueSet {
   [[nodiscard]] bool at_rest() const;
   /** The number of queue pairs. */
   [[nodiscard]] size_t size() const { return rings_.size(); }
+  [[nodiscard]] const std::shared_ptr<IoRing>& ring(size_t index) const { return rings_[index]; }
   /** Whether a command that has not ended is in a slot. Thread: control. Holds: linger lock (exclusive). */
   [[nodiscard]] bool has_command(size_t index, uint32_t slot) const {
     return serving() && rings_[index]->has_command(slot);

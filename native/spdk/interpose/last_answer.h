@@ -9,14 +9,15 @@ namespace spdk_nvme::spdk {
  */
 class LastAnswer {
  public:
-  LastAnswer() { t_poll = Poll::reads; }
-  ~LastAnswer() { t_poll = Poll::none; }
+  LastAnswer() { poll_ = Poll::reads; }
+  ~LastAnswer() { poll_ = Poll::none; }
   LastAnswer(const LastAnswer&) = delete;
   LastAnswer& operator=(const LastAnswer&) = delete;
 
   /** Nothing is outstanding any more. Call this for the queue pair that is polled. */
   static void came() {
-    if (t_poll == Poll::reads) t_poll = Poll::rests;
+    Poll& poll = t_poll;
+    if (poll == Poll::reads) poll = Poll::rests;
   }
   /** Whether a read of this thread would find nothing. */
   static bool has_come() { return t_poll == Poll::rests; }
@@ -24,6 +25,9 @@ class LastAnswer {
  private:
   enum class Poll : char { none, reads, rests };
   inline static thread_local Poll t_poll = Poll::none;
+
+  /** Of this thread: to look it up takes a call. */
+  Poll& poll_ = t_poll;
 };
 
 }  // namespace spdk_nvme::spdk
