@@ -65,7 +65,10 @@ export class SpdkError extends Error {
    */
   declare readonly nativeStack?: string;
 
-  /** Of ERR_SPDK_TIMEOUT and ERR_SPDK_ABORTED of operations with `onTimeout` other than `none`. */
+  /**
+   * Of ERR_SPDK_TIMEOUT and ERR_SPDK_ABORTED of operations of which something was sent: if nothing is outstanding, or with `onTimeout` other
+   * than `none`.
+   */
   declare readonly outcome?: OperationOutcome;
 
   constructor(code: SpdkErrorCode, message: string, details: SpdkErrorDetails = {}) {

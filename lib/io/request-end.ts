@@ -5,6 +5,13 @@ import { type OperationOutcome, SpdkError } from '../errors/spdk-error.js';
 import { eventLoop, setLimit } from '../internal/event-loop.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 
+/** What of an operation says whether its target may still carry it out: an `IoRequest`. */
+interface SentSoFar {
+  /** Bytes that have been sent in this attempt. */
+  readonly sent: number;
+  readonly failover: { readonly attempted: 'nothing' | 'ended' | 'lost' } | undefined;
+}
+
 /** How long an operation waits for the end of its commands, after its own limit. */
 const maxWaitMs = 1_000;
 
@@ -23,12 +30,16 @@ export class RequestEnd {
   #asked = false;
   #status = 0;
   #whole = false;
+  /** Whether an earlier attempt was lost with its connection, whatever becomes of this one. */
+  readonly #lost: boolean;
 
   /**
+   * @param request the operation
    * @param error that it has timed out or was aborted
    * @param settle is called with the error that has its outcome
    */
-  constructor(error: SpdkError, settle: (error: SpdkError) => void) {
+  constructor({ failover }: SentSoFar, error: SpdkError, settle: (error: SpdkError) => void) {
+    this.#lost = failover?.attempted === 'lost';
     this.#error = error;
     this.#settle = settle;
     this.#timer = setLimit(() => this.#end('unknown'), maxWaitMs);
@@ -73,11 +84,33 @@ export class RequestEnd {
 
   #end(outcome: OperationOutcome): void {
     eventLoop.clearTimeout(this.#timer);
-    const { code, message, cause } = this.#error;
-    const words = `${beginning(message)} ${sentences[outcome]}`;
-    this.#settle(new SpdkError(code, words, cause === undefined ? { outcome } : { outcome, cause }));
+    const isLost = outcome === 'aborted' && this.#lost;
+    const sentence = isLost ? lostAttempt : sentences[outcome];
+    const message = `${beginning(this.#error.message)} ${sentence}`;
+    this.#settle(withOutcome(this.#error, isLost ? 'unknown' : outcome, message));
   }
 }
+
+/** The error of a timed-out or aborted operation that has no command outstanding. It has an outcome if something of it was sent. */
+export function withoutCommands({ sent, failover }: SentSoFar, error: SpdkError): SpdkError {
+  if (error.code !== 'ERR_SPDK_TIMEOUT' && error.code !== 'ERR_SPDK_ABORTED') return error;
+  const attempted = failover?.attempted ?? 'nothing';
+  if (attempted === 'lost')
+    return withOutcome(error, 'unknown', `${beginning(error.message)} ${lostAttempt}`);
+  return sent > 0 || attempted === 'ended' ? withOutcome(error, 'aborted', error.message) : error;
+}
+
+function withOutcome({ code, cause }: SpdkError, outcome: OperationOutcome, message: string): SpdkError {
+  return new SpdkError(code, message, cause === undefined ? { outcome } : { outcome, cause });
+}
+
+/** What the message of a timeout says of an operation that has no command outstanding. */
+export function waitingHint({ failover }: SentSoFar, awaited: string): string {
+  if (failover?.attempted === 'lost') return lostAttempt;
+  return `It was waiting for ${awaited}, and none of its commands is outstanding`;
+}
+
+const lostAttempt = 'A path was lost while it had the operation, which its target may still carry out';
 
 const sentences: Readonly<Record<OperationOutcome, string>> = {
   completed: 'The controller has carried it out meanwhile',

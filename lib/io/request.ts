@@ -49,10 +49,14 @@ export interface RequestHolder {
   cancel(request: IoRequest, error: SpdkError): void;
 }
 
+export type Attempted = 'nothing' | 'ended' | 'lost';
+
 /** A request that is sent over one of several paths; undefined in those of one controller. */
 export interface RequestFailover {
   /** How often it was sent. */
   readonly attempts: number;
+  /** What became of earlier attempts. `lost`: one ended with its connection, and the target may still carry it out. */
+  readonly attempted: Attempted;
   /** It was sent, or waits: its caller has no error to expect for a queue that is full. */
   readonly accepted: boolean;
   /**

@@ -19,7 +19,7 @@ import {
   type RequestHolder,
   type RequestLimits,
 } from './request.js';
-import { RequestEnd } from './request-end.js';
+import { RequestEnd, waitingHint, withoutCommands } from './request-end.js';
 import type { CompletionSink, Ring } from './ring.js';
 import { WaitQueue } from './wait-queue.js';
 
@@ -419,10 +419,10 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     else request.resolve(value);
   }
 
-  timeoutHint({ inFlight }: IoRequest): string {
-    if (inFlight > 0) return 'The controller may still carry it out; its memory is kept until then';
+  timeoutHint(request: IoRequest): string {
+    if (request.inFlight > 0) return 'The controller may still carry it out; its memory is kept until then';
     const awaited = this.waitsIn ? 'memory to copy data through' : `room in ${this.name}`;
-    return `It was waiting for ${awaited}, and none of its commands is outstanding`;
+    return waitingHint(request, awaited);
   }
 
   /**
@@ -435,11 +435,12 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     // A reset would disturb everything else that the controller does, and a read changes nothing.
     const onTimeout = chosen === 'reset' && error.cause === unwanted ? 'none' : chosen;
     if (onTimeout !== 'none' && inFlight > 0)
-      request.ending ??= new RequestEnd(error, (outcome) => {
+      request.ending ??= new RequestEnd(request, error, (outcome) => {
         request.endAtController(outcome);
         this.#abandon(request);
       });
-    if (request.settle() && !request.ending) request.reject(error);
+    if (request.settle() && !request.ending)
+      request.reject(inFlight > 0 ? error : withoutCommands(request, error));
     this.#sendNoMore(request);
     if (inFlight === 0) {
       this.#end(request, undefined, undefined);

@@ -1,7 +1,7 @@
 // The attempts of one request that may be sent over several paths.
 
 import type { CommandFailure } from '../errors/command-status.js';
-import type { IoRequest, RequestFailover } from '../io/request.js';
+import type { Attempted, IoRequest, RequestFailover } from '../io/request.js';
 import type { OrderedWrite } from '../io/write-order.js';
 import type { IoPath } from './io-path.js';
 
@@ -18,6 +18,7 @@ const none: readonly IoPath[] = [];
 export class Failover implements RequestFailover, OrderedWrite<Failover> {
   readonly request: IoRequest;
   attempts = 0;
+  attempted: Attempted = 'nothing';
   accepted = false;
   /** Attempts that a path rejected, though it was up. */
   rejections = 0;

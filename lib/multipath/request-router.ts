@@ -6,6 +6,7 @@ import { eventLoop } from '../internal/event-loop.js';
 import { ProcessHold } from '../internal/process-hold.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { IoRequest, RequestHolder } from '../io/request.js';
+import { waitingHint, withoutCommands } from '../io/request-end.js';
 import { WriteOrder } from '../io/write-order.js';
 import { Failover, type FailoverOwner } from './failover.js';
 import { type Verdict, verdictOn } from './failure.js';
@@ -108,6 +109,8 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     request.holder = this;
     const verdict = this.#verdict(failover, on, failure);
     if (verdict === 'lost') on.path.suspect();
+    if (!request.unsent && failover.attempted !== 'lost')
+      failover.attempted = verdict === 'lost' ? 'lost' : 'ended';
     if (verdict === 'ana') on.doubt();
     failover.avoided = verdict === 'rejected' ? [...failover.absentFrom, on] : failover.absentFrom;
     if (verdict === 'final' || (request.once && !request.unsent && !neverSent(failure))) return false;
@@ -137,13 +140,12 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
 
   timeoutHint(request: IoRequest): string {
     const next = this.#pausing.has(request) ? 'its next attempt' : 'earlier writes of the same blocks';
-    const awaited = this.#waiting.has(request) ? 'a path' : next;
-    return `It was waiting for ${awaited}, and none of its commands is outstanding`;
+    return waitingHint(request, this.#waiting.has(request) ? 'a path' : next);
   }
 
   /** Ends a request that is here: called by its limits. */
   cancel(request: IoRequest, error: SpdkError): void {
-    this.#end(request, error);
+    this.#end(request, withoutCommands(request, error));
   }
 
   /** Sends or rejects the requests here, when a path or its state has changed. */

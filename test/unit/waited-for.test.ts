@@ -49,3 +49,18 @@ it('a path', async () => {
   await until(() => subsystem.paths.every(({ state }) => state !== 'up'));
   expect(await messageOf(only(subsystem).flush({ timeoutMs: 20 }))).toEqual(waited('a path'));
 });
+
+it('a path, after another one was lost whose target may still carry it out', async () => {
+  const subsystem = await attachBoth(paths);
+  for (const target of paths.targets) target.silent = true;
+  const rejection = only(subsystem)
+    .write(block(1), { offset: 0, timeoutMs: 300 })
+    .catch((error) => error);
+  await until(() => subsystem.paths.some(({ controller }) => controller?.stats().outstanding === 1));
+  for (const target of paths.targets) takeDown(target);
+  expect(await rejection).toMatchObject({
+    code: 'ERR_SPDK_TIMEOUT',
+    outcome: 'unknown',
+    message: expect.stringContaining('which its target may still carry out'),
+  });
+});
