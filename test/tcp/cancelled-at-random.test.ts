@@ -1,10 +1,10 @@
-// Writes that are cancelled at random moments and ended at the controller: whatever they report, a block holds their data or what it
-// held before, and does not change afterwards. Memory that was given back is not used, and no other command is ended.
+// Reads and writes that are cancelled at random moments and ended at the controller: whatever they report, a block holds their data or
+// what it held before, and does not change afterwards. Memory that was given back is not used, and no other command is ended.
 // CANCEL_SEED and CANCEL_SECONDS repeat a run or make it longer.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
-import type { Namespace, SpdkError, SubsystemNamespace } from '../../lib/index.js';
+import type { Namespace, OperationOptions, SpdkError, SubsystemNamespace } from '../../lib/index.js';
 import { Random } from '../../scripts/testing/random.js';
 import { localTarget } from './local-target.js';
 import { PduProxy } from './proxy.js';
@@ -17,6 +17,8 @@ const laneBlocks = 400;
 /** The longest need several commands. */
 const lengths = [1, 1, 8, 32, 300];
 const longestMs = 12;
+/** What memory is filled with when nothing uses it any more. */
+const given = 0xff;
 const runMs = Number(process.env.CANCEL_SECONDS ?? 3) * 1_000;
 const seed = Number(process.env.CANCEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -37,6 +39,8 @@ class Lane {
   /** Blocks that a write with an unknown outcome may still change. */
   readonly #unsure = new Set<number>();
   #stamp = 0;
+  /** Memory of a cancelled read, which is not written to any more. */
+  #readInto: Buffer = Buffer.alloc(0);
 
   constructor(
     readonly disk: Disk,
@@ -57,14 +61,37 @@ class Lane {
     const blocks = random.pick(lengths);
     const first = random.below(laneBlocks - blocks + 1);
     await this.check(first, blocks, 'before a write');
-    const stamp = ++this.#stamp;
+    if (this.#readInto.some((byte) => byte !== given))
+      expect.fail(`lane ${this.number}: a read that was cancelled wrote to its memory later; seed ${seed}`);
     const buffer =
       random.below(2) === 0 ? Buffer.alloc(blocks * blockSize) : local.env.allocate(blocks * blockSize);
+    if (random.below(3) > 0) await this.#write(buffer, first, blocks);
+    else await this.#read(buffer, first);
+  }
+
+  async #read(buffer: Buffer, first: number): Promise<void> {
+    const offset = this.#start + first * blockSize;
+    const outcome = await this.#cancelled((limit) => this.disk.read(buffer, { offset, ...limit }));
+    if (outcome === 'unknown') return;
+    this.#readInto = buffer.fill(given);
+  }
+
+  async #write(buffer: Buffer, first: number, blocks: number): Promise<void> {
+    const random = this.#random;
+    const stamp = ++this.#stamp;
     for (let i = 0; i < blocks; i++) buffer.writeUInt32LE(stamp, i * blockSize);
-    const outcome = await this.#write(buffer, first);
+    const offset = this.#start + first * blockSize;
+    const half = Math.floor(blocks / 2) * blockSize;
+    const parts = [buffer.subarray(0, half), buffer.subarray(half)];
+    const isVector = half > 0 && random.below(4) === 0;
+    const outcome = await this.#cancelled((limit) =>
+      isVector
+        ? this.disk.writev(parts, { offset, ...limit })
+        : this.disk.write(buffer, { offset, ...limit }),
+    );
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
     // Nothing reads it any more.
-    if (outcome !== 'unknown') buffer.fill(0xff);
+    if (outcome !== 'unknown') buffer.fill(given);
     for (let i = first; i < first + blocks; i++) {
       if (outcome === 'unknown') this.#unsure.add(i);
       if (outcome === 'fulfilled' || outcome === 'completed') this.#stored[i] = new Set([stamp]);
@@ -73,23 +100,19 @@ class Lane {
     await this.check(first, blocks, `after a write of ${stamp} that is ${outcome}`);
   }
 
-  async #write(buffer: Buffer, first: number): Promise<Outcome> {
+  /** Begins an operation, and cancels it at some moment. */
+  async #cancelled(begin: (limit: OperationOptions) => Promise<unknown>): Promise<Outcome> {
     const random = this.#random;
-    const offset = this.#start + first * blockSize;
     const ms = 1 + random.below(longestMs);
     const abort = new AbortController();
     const how = random.pick(['none', 'timeout', 'timeout', 'signal', 'signal', 'at once'] as const);
     const limit = how === 'timeout' ? { timeoutMs: ms } : how === 'none' ? {} : { signal: abort.signal };
     const begun = performance.now();
-    const half = Math.floor(buffer.length / blockSize / 2) * blockSize;
-    const writing =
-      half > 0 && random.below(4) === 0
-        ? this.disk.writev([buffer.subarray(0, half), buffer.subarray(half)], { offset, ...limit })
-        : this.disk.write(buffer, { offset, ...limit });
+    const operation = begin(limit);
     if (how === 'at once') for (let i = random.below(4); i >= 0; i--) await null;
     if (how === 'signal') void sleep(ms).then(() => abort.abort());
     if (how === 'at once') abort.abort();
-    const outcome = await writing.then(
+    const outcome = await operation.then(
       () => 'fulfilled' as const,
       (error: SpdkError) => {
         expect(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_ABORTED'], error.message).toContain(error.code);
