@@ -115,6 +115,11 @@ TEST_F(AbortCallsTest, WhatMustNotBeSentTwiceWaitsForTheAborts) {
   EXPECT_TRUE(js->publish());
   EXPECT_EQ(completed(), std::vector<uint32_t>{});
   EXPECT_EQ(ring->in_flight(), 0U);
+  // Others do not wait behind it.
+  js->push({.blocks = 1, .region = region});
+  EXPECT_TRUE(js->publish());
+  EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_SUCCESS});
+  EXPECT_TRUE(ring->busy());
   fake::complete_aborts(controller);
   EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_SUCCESS});
 }

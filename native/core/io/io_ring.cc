@@ -121,13 +121,23 @@ void IoRing::submit(spdk_nvme_qpair* queue_pair) {
   take_new();
   settle_cancelled();
   if (!torn_pairs_.empty()) torn_pairs_.end_late(controller_, queue_pair);
+  std::vector<uint32_t> held;
   while (!ready_.empty() && !free_pieces_.empty()) {
     const uint32_t index = ready_.front();
     ready_.pop_front();
-    if (send_next(queue_pair, index)) continue;
-    ready_.push_front(index);
-    return;
+    if (waits_for_aborts(index)) {
+      held.push_back(index);
+    } else if (!send_next(queue_pair, index)) {
+      ready_.push_front(index);
+      break;
+    }
   }
+  if (!held.empty()) ready_.insert(ready_.begin(), held.begin(), held.end());
+}
+
+/** Whether a command could not be sent again if an Abort for another one ended it. Those behind it go on. */
+bool IoRing::waits_for_aborts(uint32_t index) const {
+  return aborts_answered_ < aborts_sent_ && slots_[index].command.only_once() && !is_cancelled(index);
 }
 
 void IoRing::take_new() {
@@ -150,8 +160,6 @@ void IoRing::take_new() {
 bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
   Slot& slot = slots_[index];
   if (is_cancelled(index)) end_cancelled(index);
-  // It could not be sent again if an Abort for another command ended it.
-  if (slot.has_more() && slot.command.only_once() && aborts_answered_ < aborts_sent_) return false;
   bool waits = false;
   if (slot.has_more()) {
     const uint32_t number = free_pieces_.back();

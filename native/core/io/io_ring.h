@@ -224,6 +224,7 @@ class IoRing : public RingLayout {
   [[nodiscard]] const NamespaceEntry* find_namespace(uint32_t id);
   int start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece);
   [[nodiscard]] bool has_to_wait(int result) const;
+  [[nodiscard]] bool waits_for_aborts(uint32_t index) const;
   [[nodiscard]] bool is_hit(const Slot& slot, uint32_t status) const;
   void end(uint32_t index, uint32_t status);
   void settle(uint32_t index);
