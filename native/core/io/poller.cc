@@ -1,6 +1,7 @@
 #include "native/core/io/poller.h"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "native/core/base/extendable_sleep.h"
@@ -60,8 +61,8 @@ struct Poller::Loop {
     bool visited = false;
     /** Whether JavaScript polls it now, in turn with others. */
     bool attended = false;
-    /** When this poller last polled it. */
-    Clock::time_point polled{};
+    /** When this poller last polled it; nothing if it has yet to do so, as when another thread had it. */
+    std::optional<Clock::time_point> polled = std::nullopt;
 
     /** Whether the poller is woken for all that it could find. */
     [[nodiscard]] bool wakes() const { return set->end_is_reported && set->at_rest(); }
@@ -137,9 +138,10 @@ struct Poller::Loop {
         looking.load(std::memory_order_relaxed) && looking.exchange(false, std::memory_order_acquire);
     for (Served& one : sets) {
       if (one.attended && !all) continue;
-      if (!all && now - one.polled < options.idle_sleep * kLongerAtRest && one.wakes()) continue;
+      if (!all && one.polled && now - *one.polled < options.idle_sleep * kLongerAtRest && one.wakes())
+        continue;
       const auto part = one.set->poll();
-      one.polled = part.missed ? Clock::time_point{} : now;
+      one.polled = part.missed ? std::nullopt : std::optional(now);
       turn.worked |= part.worked;
       turn.worked_alone |= part.worked && !one.visited;
       (one.visited ? turn.warm : turn.hot) |= part.hot;
