@@ -5,11 +5,14 @@ import { type OperationOutcome, SpdkError } from '../errors/spdk-error.js';
 import { eventLoop, setLimit } from '../internal/event-loop.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 
+/** Earlier attempts over other paths. `lost`: one ended with its connection, and the target may still carry it out. */
+export type Attempted = 'nothing' | 'ended' | 'lost';
+
 /** What of an operation says whether its target may still carry it out: an `IoRequest`. */
 interface SentSoFar {
   /** Bytes that have been sent in this attempt. */
   readonly sent: number;
-  readonly failover: { readonly attempted: 'nothing' | 'ended' | 'lost' } | undefined;
+  readonly failover: { readonly attempted: Attempted } | undefined;
 }
 
 /** How long an operation waits for the end of its commands, after its own limit. */

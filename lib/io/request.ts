@@ -8,7 +8,7 @@ import { ioOpcodes } from '../native/ring-layout.js';
 import { invalidBuffer } from '../options/buffers.js';
 import { gather, type IoData } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
-import type { RequestEnd } from './request-end.js';
+import type { Attempted, RequestEnd } from './request-end.js';
 import type { Ring, Segment } from './ring.js';
 
 /** A raw command that has been checked. */
@@ -49,13 +49,11 @@ export interface RequestHolder {
   cancel(request: IoRequest, error: SpdkError): void;
 }
 
-export type Attempted = 'nothing' | 'ended' | 'lost';
-
 /** A request that is sent over one of several paths; undefined in those of one controller. */
 export interface RequestFailover {
   /** How often it was sent. */
   readonly attempts: number;
-  /** What became of earlier attempts. `lost`: one ended with its connection, and the target may still carry it out. */
+  /** What became of earlier attempts. */
   readonly attempted: Attempted;
   /** It was sent, or waits: its caller has no error to expect for a queue that is full. */
   readonly accepted: boolean;

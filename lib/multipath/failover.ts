@@ -1,7 +1,8 @@
 // The attempts of one request that may be sent over several paths.
 
 import type { CommandFailure } from '../errors/command-status.js';
-import type { Attempted, IoRequest, RequestFailover } from '../io/request.js';
+import type { IoRequest, RequestFailover } from '../io/request.js';
+import type { Attempted } from '../io/request-end.js';
 import type { OrderedWrite } from '../io/write-order.js';
 import type { IoPath } from './io-path.js';
 
