@@ -175,6 +175,7 @@ describe('the addon', () => {
         'namespaces-in-ordinary-memory',
         'target-connect-without-admin-queue',
         'rdma-admin-data-outside-capsule',
+        'tables-of-memory-maps',
       ]);
     expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
     for (const bad of [null, { al: true }, { all: 1 }]) {

@@ -87,6 +87,7 @@ describe('the recipe’s patches', () => {
       'namespaces-in-ordinary-memory',
       'target-connect-without-admin-queue',
       'rdma-admin-data-outside-capsule',
+      'tables-of-memory-maps',
     ]);
     const shipped = JSON.parse(fs.readFileSync('package.json', 'utf8')).files;
     expect(shipped).toContain('scripts/spdk-patches');
