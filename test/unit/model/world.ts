@@ -4,6 +4,7 @@ import {
   type Batch,
   type Controller,
   Environment,
+  formatTransportId,
   type Namespace,
 } from '../../../lib/index.js';
 import { useAddon } from '../../../lib/native/addon.js';
@@ -115,10 +116,11 @@ export class World {
   }
 
   attach(disk: Disk, options: AttachOptions, limitMs: number): void {
-    const before = this.natives.length;
     const promise = this.env.attach(disk.id, options);
-    const native = this.natives[before];
     this.calls.watch(`attach of ${disk.subsystem.nqn}`, limitMs, promise, (controller) => {
+      // The call may have waited for the end of an earlier attach before there was one.
+      const id = formatTransportId(controller.transportId);
+      const native = this.natives.findLast(({ request }) => request.transportId === id);
       if (!native) {
         this.problem('an attach was fulfilled that native code knows nothing of');
         return;
