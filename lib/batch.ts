@@ -105,7 +105,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #kept: number[] = [];
   /** Completions go there, so that the arrays stay what the last `reap()` or `wait()` left. */
   readonly #keeper: CompletionSink = {
-    complete: (slot, status) => {
+    complete: (slot, status, result) => {
+      if (this.#passOn(slot, status, result)) return;
       this.#kept.push(this.#tagBySlot[slot] as number, status);
       this.#count(slot, status);
     },
@@ -130,7 +131,11 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#regionBySlot = new Array<DmaRegion | undefined>(capacity).fill(undefined);
     this.#used = new Uint8Array(capacity);
     this.#sentAt = timeoutMs === undefined ? undefined : new Float64Array(capacity);
-    this.#waiters = new BatchWaiters(timeoutMs, () => this.#deadline());
+    this.#waiters = new BatchWaiters(
+      timeoutMs,
+      () => this.#deadline(),
+      () => queue.batchAwaits(false),
+    );
   }
 
   /** @internal */
@@ -225,6 +230,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#queue.count(this.#described);
     this.#sent += this.#described;
     this.#described = 0;
+    this.#queue.batchAwaits(undefined);
     if (this.#sentAt) for (const slot of this.#unsentSlots.splice(0)) this.#sentAt[slot] = eventLoop.now();
     this.#queue.publish();
   }
@@ -249,9 +255,10 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   /**
-   * Sends the described commands, waits until at least one command has completed, and reaps. Resolves with 0 immediately
-   * if no command is outstanding. Concurrent calls are served in order, each with its own completions; a call for which
-   * no completions are left resolves with 0. A loop of calls yields to the event loop regularly, even if completions are always there.
+   * Sends the described commands, waits until at least one command has completed, and reaps. Resolves with 0 if no command is
+   * outstanding: immediately, or when the queue is no longer full of commands that were given up before. Concurrent calls are served
+   * in order, each with its own completions; a call for which no completions are left resolves with 0. A loop of calls yields to the
+   * event loop regularly, even if completions are always there.
    * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED: the commands continue, and `wait()` can be called again;
    *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED if no command will complete any more; or as `submit`
    */
@@ -266,6 +273,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #wait(options: BatchWaitOptions | undefined, loop?: object): Promise<number> {
     this.#checkOpen();
     const limits = waitLimits(options);
+    this.#queue.batchAwaits(undefined);
     const rests = this.#atOnce === maxAtOnce && this.outstanding > 0 && this.#state === 'open';
     const mayCollect = this.#waiters.length === 0 && !rests && this.#arrays === 'free';
     let count = mayCollect ? this.#collect() : 0;
@@ -285,10 +293,21 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
       return Promise.resolve(count);
     }
     this.#atOnce = 0;
-    if (this.#sent === 0 && this.#kept.length === 0) return Promise.resolve(0);
+    if (this.#idle) return Promise.resolve(0);
     if (rests || this.#arrays === 'unread') this.#wakeLater();
+    if (this.#ownIdle) this.#queue.batchAwaits(true);
     this.#queue.resumePolling();
     return this.#waiters.add(limits, loop);
+  }
+
+  /** Whether no command of the batch is outstanding. */
+  get #ownIdle(): boolean {
+    return this.#sent === 0 && this.#kept.length === 0;
+  }
+
+  /** Whether there is nothing to wait for, nor a place: commands that were given up may have all of them. */
+  get #idle(): boolean {
+    return this.#ownIdle && this.#queue.ring.free > 0;
   }
 
   /**
@@ -364,6 +383,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#described = 0;
     this.#sent = 0;
     this.#kept = [];
+    this.#queue.batchAwaits(undefined);
     this.#forget();
     this.#hooks.closed();
     // What has completed already is not called for any more.
@@ -376,10 +396,18 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   /** @internal Called by the ring for each command that has completed. */
-  complete(slot: number, status: number): void {
+  complete(slot: number, status: number, result: number): void {
+    if (this.#passOn(slot, status, result)) return;
     this.tags[this.#reaped] = this.#tagBySlot[slot] as number;
     this.statuses[this.#reaped] = status;
     this.#count(slot, status);
+  }
+
+  /** Whether a command is not of this batch: it was given up before the batch was opened. */
+  #passOn(slot: number, status: number, result: number): boolean {
+    if (this.#used[slot]) return false;
+    this.#queue.complete(slot, status, result);
+    return true;
   }
 
   #count(slot: number, status: number): void {
@@ -393,6 +421,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /** @internal Called when commands may have completed. True if a call of `wait()` got some. */
   wake(): boolean {
     if (this.#waiters.length === 0) {
+      // Given-up commands of others do not wait for the program of this batch.
+      if (this.#state === 'open' && this.#queue.pending > this.#sent) this.reapLater();
       if (this.#state === 'open' && this.#sent > 0 && this.#queue.ring.unreaped === this.#sent)
         this.#queue.rest();
       return false;
@@ -473,7 +503,9 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /** Settles the waits for which no completion is left. */
   #endWaits(): void {
     if (this.#waiters.length === 0 || this.#kept.length > 0) return;
-    if (this.#sent === 0 || this.#reason) this.#waiters.endAll(this.#reason);
+    if (!(this.#idle || this.#reason)) return;
+    this.#queue.batchAwaits(undefined);
+    this.#waiters.endAll(this.#reason);
   }
 
   #named(opcode: number, command: unknown): boolean {

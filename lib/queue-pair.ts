@@ -68,6 +68,7 @@ export class QueuePair {
       ...services,
       busy: (busy, awaited) => services.busy(this, busy, awaited),
       abort: (slot, done) => services.abort({ queuePair: index, slot, done }),
+      roomMade: () => this.#batch?.wake(),
     });
     hide(this, 'queue');
   }
@@ -105,14 +106,17 @@ export class QueuePair {
   }
 
   /**
-   * Opens the batch interface, which reserves the queue pair until it is closed.
+   * Opens the batch interface, which reserves the queue pair until it is closed. Commands that nothing waits for any more, of operations
+   * that have timed out or were aborted and of discarded batches, may still be outstanding: their places become free as they complete.
    * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE while operations are pending or another batch is open;
    *   ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED, ERR_SPDK_CONTROLLER_FAILED, ERR_SPDK_WEDGED
    */
   openBatch(): Batch {
     if (this.#rejection) throw this.#rejection();
     if (this.#batch) throw this.#inUse('is used by a batch');
-    if (this.pending > 0) throw this.#inUse('has pending operations');
+    if (this.queue.awaited) throw this.#inUse('has pending operations');
+    // What was cancelled in this turn goes out before the commands of the batch are described.
+    this.queue.publish();
     const batch = Batch.create(this.queue, {
       owns: this.#owns,
       rejection: () => this.#rejection?.(),

@@ -56,11 +56,16 @@ export class BatchWaiters {
   readonly #waiters: Waiter[] = [];
   readonly #commandDeadline: () => number;
   readonly #ioTimeoutMs: number | undefined;
+  readonly #givenUp: () => void;
 
-  /** @param commandDeadline when the oldest command is too old, on the clock of `performance.now()` */
-  constructor(ioTimeoutMs: number | undefined, commandDeadline: () => number) {
+  /**
+   * @param commandDeadline when the oldest command is too old, on the clock of `performance.now()`
+   * @param givenUp called when the last one has timed out or was aborted
+   */
+  constructor(ioTimeoutMs: number | undefined, commandDeadline: () => number, givenUp: () => void) {
     this.#ioTimeoutMs = ioTimeoutMs;
     this.#commandDeadline = commandDeadline;
+    this.#givenUp = givenUp;
   }
 
   get length(): number {
@@ -133,6 +138,7 @@ export class BatchWaiters {
     if (index < 0) return;
     this.#waiters.splice(index, 1);
     this.#disarm(waiter);
+    if (this.#waiters.length === 0) this.#givenUp();
     waiter.reject(error);
   }
 

@@ -53,6 +53,8 @@ export interface QueueServices {
   readonly abort: (slot: number, done: (outcome: NativeAbortOutcome) => void) => void;
   /** Resets the controller, if it is attached. */
   readonly reset: () => void;
+  /** Called when a place has become free for another reason than a completion. */
+  readonly roomMade: () => void;
 }
 
 /**
@@ -79,6 +81,8 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   #pending = 0;
   /** Pending operations that no caller waits for any more. */
   #abandoned = 0;
+  /** Whether the program of a batch waits; undefined: for what its batch has sent. */
+  #batchAwaits: boolean | undefined;
   #busy = false;
   #awaited = false;
   #publishing = false;
@@ -98,6 +102,11 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   /** Operations accepted and not ended, those that wait for room in the queue too. */
   get pending(): number {
     return this.#pending;
+  }
+
+  /** Whether a caller waits for one of them. */
+  get awaited(): boolean {
+    return this.#pending > this.#abandoned;
   }
 
   /** Starts an operation, whose arguments are checked. */
@@ -133,6 +142,16 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     this.#tell(false);
   }
 
+  /**
+   * Notes whether the program of a batch waits, which keeps the process alive: no longer, after it has given up; or for a place.
+   * @param awaits undefined: for what its batch has sent, as long as that is pending
+   */
+  batchAwaits(awaits: boolean | undefined): void {
+    if (awaits === this.#batchAwaits) return;
+    this.#batchAwaits = awaits;
+    this.#tell(this.#busy);
+  }
+
   /** The caller of a pending operation no longer waits for it: it does not keep the process alive. */
   #abandon(request: IoRequest): void {
     if (!request.counted) return;
@@ -148,7 +167,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   }
 
   #tell(busy: boolean): void {
-    const awaited = busy && this.#pending > this.#abandoned;
+    const awaited = busy && (this.#batchAwaits ?? this.awaited);
     if (busy === this.#busy && awaited === this.#awaited) return;
     this.#busy = busy;
     this.#awaited = awaited;
@@ -156,7 +175,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   }
 
   /**
-   * Takes over a command that was sent by a batch which is closed.
+   * Takes over a command that was sent by a batch which is closed. No caller waits for it.
    * @param counted it is among the pending ones
    */
   adopt(slot: number, region: DmaRegion | undefined, counted: boolean): void {
@@ -176,10 +195,12 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     request.inFlight = 1;
     this.#requests[slot] = request;
     this.ring.cancel(slot);
+    this.#abandon(request);
   }
 
   /** Sends what is described in the ring. */
   publish(): void {
+    this.#publishing = false;
     this.ring.publish();
     this.resumePolling();
   }
@@ -367,8 +388,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   }
 
   readonly #publish = (): void => {
-    this.#publishing = false;
-    if (!this.#ended) this.publish();
+    if (this.#publishing && !this.#ended) this.publish();
   };
 
   #deliver(request: IoRequest, slot: number, chunk: BounceChunk): void {
@@ -468,7 +488,9 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     this.#services.abort(slot, (outcome) => {
       this.ring.release(slot);
       ending?.abortEnded(outcome);
-      if (!this.#ended) this.fill();
+      if (this.#ended) return;
+      this.fill();
+      this.#services.roomMade();
     });
   }
 

@@ -191,6 +191,13 @@ describe('completions in a loop', () => {
   });
 });
 
+/** A queue that only passes commands on to a ring. */
+const queueOf = (ring: object) => {
+  const nothing = () => {};
+  const calls = { count: nothing, publish: nothing, resumePolling: nothing, batchAwaits: nothing };
+  return { ring, limits: {}, counts: {}, ...calls } as unknown as SubmissionQueue;
+};
+
 it('wait() in a loop lets the event loop turn where completions are always there', async () => {
   const ring = {
     capacity: 8,
@@ -201,9 +208,8 @@ it('wait() in a loop lets the event loop turn where completions are always there
     reap: (sink: CompletionSink) => sink.complete(0, 0, 0),
     dropUnpublished: () => {},
   };
-  const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, resumePolling: () => {} };
   const hooks = { owns: () => true, rejection: () => undefined, closed: () => {} };
-  const always = Batch.create(queue as unknown as SubmissionQueue, hooks);
+  const always = Batch.create(queueOf(ring), hooks);
   let turned = false;
   setImmediate(() => {
     turned = true;
@@ -234,9 +240,8 @@ it('wait() called again before an earlier call has read its completions leaves t
     },
     dropUnpublished: () => {},
   };
-  const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, resumePolling: () => {} };
   const hooks = { owns: () => true, rejection: () => undefined, closed: () => {} };
-  const slowly = Batch.create(queue as unknown as SubmissionQueue, hooks);
+  const slowly = Batch.create(queueOf(ring), hooks);
   const read = async () => [...slowly.tags.subarray(0, await slowly.wait())];
   // As a completion loop does.
   const loop = setInterval(() => slowly.wake(), 1);

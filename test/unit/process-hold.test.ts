@@ -90,6 +90,38 @@ describe.each(['adaptive', 'threads', 'inline'])('a process ends, with polling: 
     expect(run(polling, program)).toEqual(ended('ERR_SPDK_TIMEOUT ERR_SPDK_TIMEOUT ERR_SPDK_ABORTED 3\n'));
   });
 
+  it('with commands of a batch whose wait was given up, or that was closed', () => {
+    const program = `
+      target.silent = true;
+      const batch = queuePair.openBatch();
+      batch.read(ns, env.allocate(512), 0, 0, 512, 1);
+      console.log(await batch.wait({ timeoutMs: 30 }).catch(({ code }) => code));
+      process.once('beforeExit', async () => {
+        console.log(await batch.wait({ signal: AbortSignal.timeout(30) }).catch(({ code }) => code));
+        batch.submit();
+        batch.close({ discard: true });
+        const next = queuePair.openBatch();
+        next.read(ns, env.allocate(512), 0, 0, 512, 1);
+        next.submit();
+        next.close({ discard: true });
+        console.log(queuePair.pending);
+      });`;
+    expect(run(polling, program)).toEqual(ended('ERR_SPDK_TIMEOUT\nERR_SPDK_ABORTED\n2\n'));
+  });
+
+  it('not while a wait of a batch goes on, also for a place', () => {
+    const program = `
+      target.silent = true;
+      const signal = AbortSignal.timeout(30);
+      const reads = Array.from({ length: 200 }, () => ns.read(Buffer.alloc(512), { offset: 0, signal }));
+      await Promise.allSettled(reads);
+      const batch = queuePair.openBatch();
+      const describe = () => batch.read(ns, env.allocate(512), 0, 0, 512, 1);
+      setTimeout(() => (target.silent = false), 100).unref();
+      console.log(describe(), await batch.wait(), describe(), await batch.wait());`;
+    expect(run(polling, program)).toEqual(ended('false 0 true 1\n'));
+  });
+
   it('not while another command is waited for, and what nobody waits for still ends', () => {
     const program = `
       target.silent = true;
