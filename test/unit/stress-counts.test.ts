@@ -78,6 +78,20 @@ describe('what rdma says', () => {
     }
   });
 
+  it('is asked again when Ctrl-C on a terminal has ended it, too', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-rdma-'));
+    const asked = path.join(folder, 'asked');
+    const script = `test -e ${asked} || { >${asked}; kill -INT $$; }\necho '[{"ifname":"rxe0"}]'`;
+    writeFileSync(path.join(folder, 'rdma'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', folder);
+    try {
+      expect(await countResources('rxe0')).toMatchObject({ cq: expect.any(Number) });
+    } finally {
+      vi.unstubAllEnvs();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('must know the device', () => {
     expect(() => rdmaCounts('rxe1', summary, [])).toThrow('does not list the device rxe1');
   });

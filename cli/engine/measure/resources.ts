@@ -136,9 +136,19 @@ export async function countWhenStable(
 async function rdma<Row>(kind?: string): Promise<Row[]> {
   const args = ['-j', 'resource', 'show', ...(kind ? [kind] : [])];
   try {
-    return JSON.parse((await run('rdma', args)).stdout) as Row[];
+    return JSON.parse(await outputOf('rdma', args)) as Row[];
   } catch (error) {
     throw new Failure(whyNot(args, error));
+  }
+}
+
+/** Ctrl-C on a terminal ends the program, too; its output is still wanted for the report. */
+async function outputOf(program: string, args: readonly string[]): Promise<string> {
+  try {
+    return (await run(program, args)).stdout;
+  } catch (error) {
+    if ((error as { signal?: unknown }).signal) return (await run(program, args)).stdout;
+    throw error;
   }
 }
 
