@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { hideKeys } from './engine/options/key-options.js';
 import { explain } from './engine/process/exit.js';
+import { endAtSignals } from './engine/process/stop.js';
 import { run } from './program.js';
 
 let unwritten = 0;
@@ -23,4 +24,7 @@ process.exitCode = status || unwritten;
 if (status > 128) {
   setTimeout(() => process.exit(), 1_000);
   process.stdout.write('', () => process.exit());
+} else {
+  // Its reader may have stopped, and keep the process.
+  endAtSignals();
 }

@@ -27,13 +27,14 @@ const patienceMs = 1_000;
 /** Runs the install script, which prints what it does and what failed. A signal ends it with all that it has started. */
 function build(env: Record<string, string>): Promise<number> {
   const script = path.join(packageRoot, 'scripts/install.mjs');
+  // First: a signal during the start of the child would leave it.
+  const stop = new StopSignal();
   const child = spawn(process.execPath, [script, '--build'], {
     stdio: 'inherit',
     env: { ...process.env, ...env },
     // A process group of its own, all of which a signal reaches.
     detached: true,
   });
-  const stop = new StopSignal();
   stop.signal.addEventListener('abort', () => {
     signalGroup(child.pid, 'SIGTERM');
     setTimeout(() => signalGroup(child.pid, 'SIGKILL'), patienceMs).unref();

@@ -9,7 +9,7 @@ import { integer } from '../engine/options/numbers.js';
 import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/options/target-options.js';
 import { UsageError } from '../engine/process/exit.js';
 import { encodeMessage, type Message } from '../engine/process/messages.js';
-import { StopSignal } from '../engine/process/stop.js';
+import { type StopSignal, untilStopped } from '../engine/process/stop.js';
 import { addSessionOptions, type SessionOptions } from '../engine/target/session.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
 import { progressView } from '../engine/terminal/progress.js';
@@ -108,7 +108,10 @@ async function stress(given: Given): Promise<number> {
     transportIds: targets.map((id) => formatTransportId(id)),
     rdmaDevice: given.rdmaDevice,
   };
-  const stop = new StopSignal();
+  return untilStopped((stop) => runAndReport(given, options, stop));
+}
+
+async function runAndReport(given: Given, options: StressOptions, stop: StopSignal): Promise<number> {
   const report = given.messages
     ? await runStress(options, stop, (message) => process.stdout.write(encodeMessage(message)))
     : await runWithProgress(options, stop);
@@ -118,7 +121,7 @@ async function stress(given: Given): Promise<number> {
   const { signal } = stop;
   const written = writeReports(given.json, found, given.report, stressDocument(report), signal);
   await reportedIfStopped(written, signal);
-  return stop.status || statusOf(report);
+  return statusOf(report);
 }
 
 function isSame(one: string, other: string): boolean {

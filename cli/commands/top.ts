@@ -6,7 +6,7 @@ import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
 import { type ControllerRates, ratesBetween, withControllersOf } from '../engine/measure/rates.js';
 import { formatBytes, integer } from '../engine/options/numbers.js';
 import { Failure } from '../engine/process/exit.js';
-import { StopSignal } from '../engine/process/stop.js';
+import { type StopSignal, untilStopped } from '../engine/process/stop.js';
 import { findSockets, readSnapshot } from '../engine/target/stats-client.js';
 import { anaText } from '../engine/terminal/ana.js';
 import { canDraw } from '../engine/terminal/bar.js';
@@ -47,19 +47,22 @@ export function addTop(program: Command): void {
         integer(1, 1_000_000),
       ),
   ).action(async (sockets: string[], given: Given) => {
-    const stop = new StopSignal();
-    const count = given.count ?? (given.outputFormat === 'json' ? 1 : Number.POSITIVE_INFINITY);
-    let before = await readAll(sockets, stop);
-    if (before.size === 0 && !stop.requested) throw new Failure(noProcess(sockets));
-    for (let shown = 0; shown < count && !stop.requested; shown++) {
-      const after = await readFor(given.interval * 1_000, sockets, stop);
-      if (stop.requested) break;
-      if (after.size === 0) throw new Failure('No process exports its statistics any more');
-      show(given, compare(before, after));
-      before = after;
-    }
-    process.exitCode = stop.status;
+    process.exitCode = await untilStopped((stop) => watch(sockets, given, stop));
   });
+}
+
+async function watch(sockets: readonly string[], given: Given, stop: StopSignal): Promise<number> {
+  const count = given.count ?? (given.outputFormat === 'json' ? 1 : Number.POSITIVE_INFINITY);
+  let before = await readAll(sockets, stop);
+  if (before.size === 0) throw new Failure(noProcess(sockets));
+  for (let shown = 0; shown < count && !stop.requested; shown++) {
+    const after = await readFor(given.interval * 1_000, sockets, stop);
+    if (stop.requested) break;
+    if (after.size === 0) throw new Failure('No process exports its statistics any more');
+    show(given, compare(before, after));
+    before = after;
+  }
+  return 0;
 }
 
 function socket(path: string, before: string[] = []): string[] {

@@ -33,7 +33,7 @@ export async function runLoops(
   while (tally.loops < maxLoops && performance.now() < end && !stop.requested) {
     const failed = tally.failed;
     const loop = attachAndDetach(environment, options, tally);
-    if (!(await stop.waitFor(loop, STOPPED_LOOP_LIMIT_MS))) return;
+    if (!(await stop.waitFor(loop, STOPPED_LOOP_LIMIT_MS))) return tally.leave();
     if (tally.loops % LOOPS_A_COLLECTION === 0) collectGarbage();
     failedInARow = tally.failed > failed ? failedInARow + 1 : 0;
     if (failedInARow === FAILED_LOOPS_IN_A_ROW) break;

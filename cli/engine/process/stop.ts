@@ -1,4 +1,4 @@
-// The signals that stop a verb.
+// The signals that stop a verb, and its exit status then.
 
 import { constants } from 'node:os';
 
@@ -56,5 +56,32 @@ export class StopSignal {
       clearTimeout(timer);
       this.#abort.signal.removeEventListener('abort', onAbort);
     }
+  }
+}
+
+/**
+ * Does work that signals stop. After a signal the status is that of the signal, whatever the work has come to or failed with: what was
+ * cancelled may fail in many ways.
+ */
+export async function untilStopped(work: (stop: StopSignal) => Promise<number>): Promise<number> {
+  const stop = new StopSignal();
+  try {
+    const status = await work(stop);
+    return stop.status || status;
+  } catch (error) {
+    if (stop.requested) return stop.status;
+    throw error;
+  }
+}
+
+/** Leaves signals to the system again: they end the process at once. */
+export function endAtSignals(): void {
+  for (const name of SIGNALS) {
+    process.removeAllListeners(name);
+    // One that has arrived already reaches this listener.
+    process.on(name, () => {
+      process.removeAllListeners(name);
+      process.kill(process.pid, name);
+    });
   }
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { type AttachOptions, type Controller, Environment, type LogLine, type TransportId } from 'spdk-nvme';
 import { integer } from '../options/numbers.js';
 import { attachOptionsOf, type TargetOptions, targetOf } from '../options/target-options.js';
-import { StopSignal } from '../process/stop.js';
+import { type StopSignal, untilStopped } from '../process/stop.js';
 
 /** The time limits of work, a detach and a close after Ctrl-C, while the user waits. */
 const STOPPED_WORK_MS = 200;
@@ -84,40 +84,32 @@ function endMs(timeout: number): number {
   return Math.min(DETACH_MS, Math.max(DRAIN_MS, timeout));
 }
 
-/** Opens SPDK for some work and closes it again. */
-export async function withEnvironment(
+/** Opens SPDK for some work and closes it again. @returns the exit status of the work, or that of a signal */
+export function withEnvironment(
   { memory, verbose, timeout }: Pick<SessionOptions, 'memory' | 'verbose' | 'timeout'>,
   work: (environment: Environment, stop: StopSignal) => Promise<number>,
 ): Promise<number> {
-  const stop = new StopSignal();
-  const opening = Environment.init({
-    name: 'spdk-nvme-cli',
-    memoryMb: memory,
-    logLevel: verbose ? 'notice' : 'error',
-  });
-  // The kernel may clear a lot of memory for it. The end of the process ends it.
-  const opened = await stop.waitFor(opening, STOPPED_WORK_MS);
-  if (!opened) return stop.status;
-  const environment = opened.result;
-  if (verbose)
-    environment.on('log', ({ source, message }: LogLine) =>
-      process.stderr.write(`${source === '' ? '' : `${source}: `}${message}\n`),
-    );
-  try {
-    const ended = await stop.waitFor(work(environment, stop), STOPPED_WORK_MS + STOPPED_DETACH_MS);
-    return stop.status || (ended?.result ?? 0);
-  } catch (error) {
-    if (stop.requested) return stop.status;
-    throw error;
-  } finally {
-    await close(environment, stop, timeout);
-  }
-}
-
-/** An unresponsive target can outlive the time after a signal; the end of the process closes its connections. */
-async function close(environment: Environment, stop: StopSignal, timeout: number): Promise<void> {
-  const timeoutMs = stop.requested ? STOPPED_CLOSE_MS : endMs(timeout);
-  await environment.close({ timeoutMs }).catch((error: unknown) => {
-    if (!stop.requested) throw error;
+  return untilStopped(async (stop) => {
+    const opening = Environment.init({
+      name: 'spdk-nvme-cli',
+      memoryMb: memory,
+      logLevel: verbose ? 'notice' : 'error',
+    });
+    // The kernel may clear a lot of memory for it. The end of the process ends it.
+    const opened = await stop.waitFor(opening, STOPPED_WORK_MS);
+    if (!opened) return stop.status;
+    const environment = opened.result;
+    if (verbose)
+      environment.on('log', ({ source, message }: LogLine) =>
+        process.stderr.write(`${source === '' ? '' : `${source}: `}${message}\n`),
+      );
+    try {
+      const ended = await stop.waitFor(work(environment, stop), STOPPED_WORK_MS + STOPPED_DETACH_MS);
+      return ended?.result ?? stop.status;
+    } finally {
+      // An unresponsive target can outlive the time after a signal; the end of the process closes its connections.
+      const timeoutMs = stop.requested ? STOPPED_CLOSE_MS : endMs(timeout);
+      await stop.waitFor(environment.close({ timeoutMs }), STOPPED_CLOSE_MS);
+    }
   });
 }
