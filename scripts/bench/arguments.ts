@@ -51,7 +51,7 @@ function benchCommand(): Command {
       'Attaches and detaches a controller on the soft-RoCE fabric, through this package, through a plain C loop on ' +
         "the same SPDK, and with nvme-cli; and reads through this package and through SPDK's perf, over TCP on the " +
         "host's loopback and over RDMA on the fabric; and compares them. It reads from several worker threads, counts " +
-        'the memory of up to 64 controllers, and measures what up to 256 cost and do over TCP.',
+        'the memory of up to 64 controllers, and measures what up to 256 cost and do over TCP, and 64 over RDMA.',
     )
     .option('--only <list>', `measure only some of ${sections.join(', ')}`, sectionList, [...sections])
     .option('--io-rounds <count>', 'turns of perf and the package for I/O', integer(1, 100), 3)

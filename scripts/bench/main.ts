@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { surroundings } from '../../cli/engine/measure/surroundings.js';
 import { Failure } from '../../cli/engine/process/exit.js';
 import { writeJson } from '../../cli/report/option.js';
+import type { PollingMode } from '../../lib/index.js';
 import { FabricError } from '../fabric/errors.js';
 import { runInFabric } from '../fabric/run.js';
 import { ports, subsystems, transportId } from '../fabric/topology.js';
@@ -25,6 +26,7 @@ import type { About, Message, Turn } from './messages.js';
 import { type AttachDetachPlan, totalCycles } from './plan.js';
 import { progressOn } from './progress.js';
 import { attachDetachJson, attachDetachReports, benchReport } from './report.js';
+import type { GuestScale, ScaleRow } from './scale/cases.js';
 import { scaleTable } from './scale/table.js';
 import { measureScale } from './scale/tcp.js';
 import { measureStreams, streamsTable } from './streams/tcp.js';
@@ -33,6 +35,7 @@ import { measureWorkers, workersTable } from './workers/measure.js';
 
 const RDMA_GUEST = fileURLToPath(new URL('io/rdma.ts', import.meta.url));
 const MEMORY_GUEST = fileURLToPath(new URL('memory/rdma.ts', import.meta.url));
+const SCALE_GUEST = fileURLToPath(new URL('scale/guest.ts', import.meta.url));
 const GUEST = fileURLToPath(new URL('guest/main.ts', import.meta.url));
 /** The package's default, and as much for the process that runs beside it. */
 const MEMORY_MB = 256;
@@ -146,8 +149,7 @@ async function main(): Promise<number> {
   const streams = only.includes('streams') ? await measureStreams(ioRounds, note) : [];
   if (streams.length > 0) console.log(`\nStreams and files beside promises\n${streamsTable(streams)}`);
   const memory = only.includes('memory') ? await measureMemory(note) : undefined;
-  const scale = only.includes('scale') ? await measureScale(polling, note) : undefined;
-  if (scale) console.log(`\nMany controllers over TCP\n${scaleTable(scale)}`);
+  const scale = only.includes('scale') ? await measureManyControllers(polling, note) : undefined;
   if (options.json !== undefined) {
     const report = benchReport(surroundings(), { ...attach, polling, io, workers, streams, memory, scale });
     await writeJson(options.json, report);
@@ -172,6 +174,22 @@ async function measureMemory(note: (line: string) => void): Promise<object> {
   const summary = (['tcp', 'rdma'] as const).map((transport) => summarise(transport, rows));
   console.log(`\nWhat controllers cost\n${memoryTable(rows)}\n${summary.map(memoryVerdict).join('\n')}`);
   return { rows, summary };
+}
+
+/** Measures many controllers over TCP on the host, and over both transports in the fabric, whose processors are emulated. */
+async function measureManyControllers(
+  polling: PollingMode,
+  note: (line: string) => void,
+): Promise<GuestScale & { readonly host: readonly ScaleRow[] }> {
+  const host = await measureScale(polling, note);
+  console.log(`\nMany controllers over TCP\n${scaleTable(host)}`);
+  const guest = await inGuest<GuestScale>(SCALE_GUEST, [polling], {
+    hugepages: MANY_HUGEPAGES,
+    memoryMb: MANY_GUEST_MB,
+  });
+  console.log(`\nThe same in the emulated fabric, over RDMA\n${scaleTable(guest.rdma)}`);
+  console.log(`\nThe same in the emulated fabric, over TCP\n${scaleTable(guest.tcp)}`);
+  return { host, ...guest };
 }
 
 /** Runs a script in the guest, which returns its result as JSON on its standard output. */

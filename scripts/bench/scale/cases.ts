@@ -26,5 +26,14 @@ export interface ScaleRow extends ScaleResult {
 
 export const scaleCases: readonly number[] = [1, 4, 16, 64, 256];
 
+/** The same in the fabric, where each attach is emulated. */
+export const guestCases: readonly number[] = [1, 64];
+
+/** The rows of the fabric, with the same target over both transports: over TCP they can be compared with the host's. */
+export interface GuestScale {
+  readonly rdma: readonly ScaleRow[];
+  readonly tcp: readonly ScaleRow[];
+}
+
 /** Outstanding reads of all controllers together, where there are fewer controllers than that. */
 export const outstandingReads = 128;
