@@ -19,6 +19,13 @@ it.each([
   ['::1', { sourceAddress: 'fe80::1' }, 'ERR_SPDK_UNREACHABLE', needsInterface],
   ['fe80::1%nothere', {}, 'ERR_SPDK_INVALID_TRANSPORT_ID', /an interface of this machine/],
   ['::1%lo', {}, 'ERR_SPDK_INVALID_TRANSPORT_ID', /after others nothing/],
+  [
+    '::1',
+    { sourceAddress: '::1%lo' },
+    'ERR_SPDK_INVALID_ARG_VALUE',
+    /sourceAddress ::1%lo .*after others nothing/,
+  ],
+  ['::1', { sourceAddress: 'fe80::1%nothere' }, 'ERR_SPDK_INVALID_ARG_VALUE', /sourceAddress .*an interface/],
 ])('an attach to %s with %j rejects with %s and says why', async (traddr, options, code, message) => {
   const id = { trtype: 'TCP', traddr, subnqn: 'nqn.2026-11.dev.spdk-nvme:link-local' } as const;
   const attached = env.attach(id, options);

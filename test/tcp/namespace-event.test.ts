@@ -78,6 +78,19 @@ describe.each(pollings)('polled by %s', (polling) => {
     await within(limits.detach, controller.detach());
   });
 
+  it('a controller follows its namespaces where they change again before it has asked for the first change', async () => {
+    const controller = await local.env.attach(local.id(nqnOf(polling)), { polling });
+    for (let i = 0; i < 10; i++) {
+      await within(limits.response, add(polling));
+      await within(limits.response, remove(polling));
+    }
+    await within(limits.response, add(polling));
+    expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
+    await within(limits.response, remove(polling));
+    expect(await eventually(limits.response, () => controller.namespaces.length === 1)).toBe(true);
+    await within(limits.detach, controller.detach());
+  });
+
   it('a controller follows its namespaces while more admin commands are outstanding than SPDK can have', async () => {
     const controller = await local.env.attach(local.id(nqnOf(polling)), { polling });
     let flooding = true;

@@ -174,6 +174,7 @@ describe('the addon', () => {
         'discovery-host-identity',
         'namespaces-in-ordinary-memory',
         'target-connect-without-admin-queue',
+        'target-pending-events',
         'rdma-admin-data-outside-capsule',
         'tables-of-memory-maps',
       ]);

@@ -86,6 +86,7 @@ describe('the recipe’s patches', () => {
       'discovery-host-identity',
       'namespaces-in-ordinary-memory',
       'target-connect-without-admin-queue',
+      'target-pending-events',
       'rdma-admin-data-outside-capsule',
       'tables-of-memory-maps',
     ]);

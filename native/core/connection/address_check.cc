@@ -161,12 +161,13 @@ Status check_address(const AddressCheck& check) {
   const Address target = numeric_address(id.traddr, id.trsvcid);
   const Address source =
       check.source_address.empty() ? nullptr : numeric_address(check.source_address.c_str(), nullptr);
-  if (!target || (!check.source_address.empty() && !source)) {
-    // JavaScript has checked that they are numeric.
-    return Status::failure(
-        "ERR_SPDK_INVALID_TRANSPORT_ID",
-        "after the % of a link-local address stands an interface of this machine, and after others nothing");
-  }
+  // JavaScript has checked that they are numeric.
+  constexpr auto kZone =
+      "after the % of a link-local address stands an interface of this machine, and after others nothing";
+  if (!target) return Status::failure("ERR_SPDK_INVALID_TRANSPORT_ID", kZone);
+  if (!check.source_address.empty() && !source)
+    return Status::failure("ERR_SPDK_INVALID_ARG_VALUE",
+                           "sourceAddress " + check.source_address + " is not usable: " + kZone);
   return id.trtype == SPDK_NVME_TRANSPORT_RDMA ? check_rdma(check, *target, source.get())
                                                : check_tcp(check, *target, source.get());
 }

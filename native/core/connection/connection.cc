@@ -46,8 +46,6 @@ constexpr int kPollsInKeepAlive = 4;
 constexpr auto kHandshakeOfLost = 20ms;
 /** Between looks at the I/O queue pairs while they authenticate. */
 constexpr auto kLookInterval = 1ms;
-/** What SPDK gets to shut down a controller that has just responded. */
-constexpr auto kShutdownLimit = 1'000ms;
 /** "Asymmetric Namespace Access Change" and "Discovery Log Page Change", notices. */
 constexpr uint32_t kAnaLogChanged = 0x03;
 constexpr uint32_t kDiscoveryLogChanged = 0xf0;
@@ -91,7 +89,7 @@ bool Connection::connect_queue_pairs(const IoQueues& io, Clock::time_point deadl
 
 void Connection::destroy_unserved(const LingerLock::ExclusiveGuard& held) {
   for (const auto& set : sets_) set->disconnect_and_free();
-  destroy(held);
+  destroy(held, kShutdownLimit);
 }
 
 void Connection::serve(IoQueues& io, const Notify& notify) {
@@ -416,28 +414,29 @@ void Connection::serve_left_sets() {
   }
 }
 
-void Connection::destroy() {
+void Connection::destroy(std::chrono::milliseconds shutdown_limit) {
   {
     const LingerLock::ExclusiveGuard alone(*context_.linger);
-    destroy(alone);
+    destroy(alone, shutdown_limit);
   }
   admin_commands_.abort();
   abort_calls_.settle_all();
   if (changing_keys()) key_change_->settle(connection_ended());
 }
 
-void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/) {
+void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/,
+                         std::chrono::milliseconds shutdown_limit) {
   sets_.clear();
   if (controller_ == nullptr) return;
   // SPDK shuts the controller down with a command, and the target may stop responding at any moment.
-  const Deadlines::Scope deadline(context_.services->deadlines, kShutdownLimit, [this] {
+  const Deadlines::Scope deadline(context_.services->deadlines, shutdown_limit, [this] {
     spdk::DetachAttempt::interrupt(*watch_);
     return false;
   });
   spdk::DetachAttempt attempt(controller_);
   const Backoff backoff;
   while (!attempt.poll()) {
-    if (backoff.elapsed() >= kShutdownLimit) attempt.stop_waiting();
+    if (backoff.elapsed() >= shutdown_limit) attempt.stop_waiting();
     backoff.pause();
   }
   controller_ = nullptr;

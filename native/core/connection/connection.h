@@ -125,6 +125,9 @@ class Connection {
   /** Returns the first loss since the last call, of the admin queue or of an I/O queue pair; success for none. */
   [[nodiscard]] Status take_loss() { return std::exchange(loss_, Status::success()); }
 
+  /** What SPDK gets to shut down a controller that has just responded. */
+  static constexpr std::chrono::milliseconds kShutdownLimit{1'000};
+
   // The end, in this order.
 
   /**
@@ -134,8 +137,11 @@ class Connection {
   void disconnect(bool dead);
   /** Has every queue pair freed: by the thread that serves it, or here, where SPDK would make that thread wait. */
   void free();
-  /** Destroys SPDK's controller, and rejects the admin commands that were not sent. */
-  void destroy();
+  /**
+   * Destroys SPDK's controller, and rejects the admin commands that were not sent.
+   * @param shutdown_limit what the target gets to respond to its shutdown
+   */
+  void destroy(std::chrono::milliseconds shutdown_limit = kShutdownLimit);
   /** Makes the three steps above. */
   void disconnect_and_destroy(bool dead);
   /** How long the target may take for the disconnect handshakes of all queue pairs together. */
@@ -156,7 +162,7 @@ class Connection {
   [[nodiscard]] bool any_set(SetState is) const;
   void poll_while_any(SetState is);
   void serve_left_sets();
-  void destroy(const LingerLock::ExclusiveGuard& held);
+  void destroy(const LingerLock::ExclusiveGuard& held, std::chrono::milliseconds shutdown_limit);
   [[nodiscard]] std::chrono::milliseconds silence_limit() const;
   void request_event();
   static void on_async_event(void* self, const spdk_nvme_cpl* completion);

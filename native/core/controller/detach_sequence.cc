@@ -1,11 +1,14 @@
 #include "native/core/controller/detach_sequence.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "native/core/base/elapsed.h"
 #include "native/spdk/interpose/connection_watch.h"
 
 namespace spdk_nvme {
+
+using namespace std::chrono_literals;
 
 bool DetachSequence::drain(const std::function<void()>& meanwhile) {
   const auto completed = send_probe();
@@ -40,11 +43,17 @@ bool DetachSequence::wait_for_probe(const std::shared_ptr<const bool>& completed
   return *completed && !connection_->lost();
 }
 
+/** What a step gets that waits for the target, which may have stopped responding since: a second, or a part of what the caller has left. */
+std::chrono::milliseconds DetachSequence::part_of_rest(int part) const {
+  const auto left = begun_ + settings_.timeout - Clock::now();
+  return std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(left) / part, 0ms, 1'000ms);
+}
+
 DetachReport DetachSequence::disconnect_and_destroy(bool dead,
                                                     const std::function<void(ControllerState)>& enter) {
   const auto drained = Clock::now();
   if (enter) enter(ControllerState::disconnecting);
-  const spdk::CmWaitLimit handshake(Connection::handshake_limit(dead));
+  const spdk::CmWaitLimit handshake(std::min(Connection::handshake_limit(dead), part_of_rest(3)));
   if (connection_ != nullptr) connection_->disconnect(dead);
 
   const auto disconnected = Clock::now();
@@ -52,7 +61,7 @@ DetachReport DetachSequence::disconnect_and_destroy(bool dead,
   if (connection_ != nullptr) connection_->free();
 
   const auto freed = Clock::now();
-  if (connection_ != nullptr) connection_->destroy();
+  if (connection_ != nullptr) connection_->destroy(part_of_rest(2));
   const auto destroyed = Clock::now();
   return {.drain_ms = ms_between(begun_, drained),
           .disconnect_ms = ms_between(drained, disconnected),

@@ -65,6 +65,7 @@ class DetachSequence {
 
   [[nodiscard]] std::shared_ptr<const bool> send_probe();
   bool wait_for_probe(const std::shared_ptr<const bool>& completed);
+  [[nodiscard]] std::chrono::milliseconds part_of_rest(int part) const;
 
   Connection* const connection_;
   const IoQueues& io_;

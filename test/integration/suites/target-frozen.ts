@@ -126,6 +126,22 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       await fixture.bystander.expectUndisturbed(limits.stall);
     });
 
+    it('just after a response: detaches with little time end in it, and none is wedged', async () => {
+      const timeouts = [300, 1_000, 2_000];
+      const controllers = await Promise.all(
+        timeouts.map((_, i) => fixture.env.attach(target.ids[i] as string, { ioQueues: 2 })),
+      );
+      // Of these the package knows that they respond, and asks them no more.
+      await Promise.all(controllers.map(({ admin }) => admin.identify(1)));
+      target.freeze();
+      const detached = controllers.map((controller, i) =>
+        within(limits.detach, codeOf(controller.detach({ timeoutMs: timeouts[i] }), 'detached')),
+      );
+      expect(await Promise.all(detached)).toEqual(timeouts.map(() => 'detached'));
+      await expectOthersUndisturbed();
+      await replaceTarget();
+    });
+
     it('with or without operations outstanding, however it is polled: all controllers are detached', async () => {
       const settings: readonly (readonly [number, AttachOptions])[] = [
         [0, { ioQueues: 1 }],
