@@ -1,39 +1,13 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { type Batch, type Namespace, type SpdkError, statusError } from '../../../lib/index.js';
-import { FakeController, FakeMemory, type FakeOptions } from './fake.js';
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'none',
-    (error: SpdkError) => error.code ?? String(error),
-  );
-const thrown = (run: () => unknown): string => {
-  try {
-    run();
-    return 'none';
-  } catch (error) {
-    return (error as SpdkError).code ?? String(error);
-  }
-};
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-function setUp(options: FakeOptions = {}) {
-  const memory = new FakeMemory(64 << 20);
-  const fake = new FakeController(memory, { depth: 8, ...options });
-  const [queuePair] = fake.controller.queuePairs;
-  const batch = queuePair?.openBatch() as Batch;
-  const buffer = memory.dma.allocateBuffer(4096);
-  const reads = (...tags: number[]) => {
-    for (const tag of tags) batch.read(fake.ns, buffer, 0, 0, 512, tag);
-    batch.submit();
-  };
-  return { memory, fake, ns: fake.ns, pair: fake.pair, queuePair, batch, buffer, reads };
-}
+import { type Namespace, statusError } from '../../../lib/index.js';
+import { FakeController } from './fake.js';
+import { openBatch, thrown } from './open-batch.js';
+import { codeOf, turn } from './set-up.js';
 
 describe('a batch', () => {
   it('rejects what is not right, and describes nothing for it', () => {
-    const { memory, ns, batch, buffer, queuePair } = setUp();
+    const { memory, ns, batch, buffer, queuePair } = openBatch();
     const other = new FakeController(memory).ns;
     const read = (ns: Namespace, offset: unknown, length: unknown, tag: unknown, at: unknown = 0) =>
       thrown(() => batch.read(ns, buffer, at as number, offset as number, length as number, tag as number));
@@ -55,7 +29,7 @@ describe('a batch', () => {
   });
 
   it('does nothing once it is closed', async () => {
-    const { ns, batch, buffer } = setUp();
+    const { ns, batch, buffer } = openBatch();
     batch.close();
     const calls = [
       () => batch.read(ns, buffer, 0, 0, 512, 1),
@@ -69,7 +43,7 @@ describe('a batch', () => {
   });
 
   it('serves several waits at once, each with completions of its own, in order', async () => {
-    const { pair, batch, reads } = setUp();
+    const { pair, batch, reads } = openBatch();
     reads(1, 2, 3);
     const got: string[] = [];
     const wait = (name: string) =>
@@ -96,7 +70,7 @@ describe('a batch', () => {
   });
 
   it('sends what is described before it waits, and waits no longer than its limit', async () => {
-    const { ns, pair, batch, buffer, queuePair } = setUp();
+    const { ns, pair, batch, buffer, queuePair } = openBatch();
     batch.read(ns, buffer, 0, 0, 512, 7);
     const { signal } = new AbortController();
     expect(await codeOf(batch.wait({ timeoutMs: 20, signal }))).toBe('ERR_SPDK_TIMEOUT');
@@ -115,7 +89,7 @@ describe('a batch', () => {
   });
 
   it('has the time limit of the attach for each command', async () => {
-    const { pair, batch, reads } = setUp({ ioTimeoutMs: 600 });
+    const { pair, batch, reads } = openBatch({ ioTimeoutMs: 600 });
     reads(1);
     expect(await codeOf(batch.wait())).toBe('ERR_SPDK_TIMEOUT');
     pair.complete();
@@ -134,7 +108,7 @@ describe('a batch', () => {
   });
 
   it('explains a status', async () => {
-    const { pair, batch, reads } = setUp();
+    const { pair, batch, reads } = openBatch();
     reads(1, 2);
     pair.complete(1, 0x281);
     expect(batch.reap()).toBe(1);
@@ -157,7 +131,7 @@ describe('a batch', () => {
 
 describe('closing a batch with commands in it', () => {
   it('is rejected, unless they are discarded: their places and memory are free when they have ended', async () => {
-    const { memory, ns, pair, batch, buffer, queuePair, reads } = setUp({ depth: 4 });
+    const { memory, ns, pair, batch, buffer, queuePair, reads } = openBatch({ depth: 4 });
     reads(1, 2, 3);
     batch.read(ns, buffer, 0, 0, 512, 4);
     expect(thrown(() => batch.close())).toBe('ERR_SPDK_QUEUE_IN_USE');
@@ -179,7 +153,7 @@ describe('closing a batch with commands in it', () => {
   });
 
   it('that have completed frees their places and memory at once', () => {
-    const { memory, pair, batch, buffer, queuePair, reads } = setUp();
+    const { memory, pair, batch, buffer, queuePair, reads } = openBatch();
     reads(1, 2, 3);
     pair.complete(2);
     pair.completeUnheard(1);
@@ -191,7 +165,7 @@ describe('closing a batch with commands in it', () => {
   });
 
   it('by an exception leaves the queue pair usable, and the exception as it is', async () => {
-    const { ns, pair, batch, queuePair, reads } = setUp();
+    const { ns, pair, batch, queuePair, reads } = openBatch();
     const wrong = new Error('of the program');
     const run = () => {
       using mine = batch;
@@ -207,88 +181,9 @@ describe('closing a batch with commands in it', () => {
   });
 });
 
-describe('beside commands that were given up', () => {
-  const giveUp = async ({ ns, queuePair }: ReturnType<typeof setUp>, count: number) => {
-    const abort = new AbortController();
-    const { signal } = abort;
-    const reads = Array.from({ length: count }, () =>
-      codeOf(ns.read(Buffer.alloc(512), { offset: 0, queuePair, signal })),
-    );
-    await turn();
-    abort.abort();
-    return await Promise.all(reads);
-  };
-
-  it('a batch is opened at once, and hears only of its own', async () => {
-    const set = setUp();
-    const { memory, fake, pair, queuePair, buffer, ns } = set;
-    set.batch.close();
-    expect(await giveUp(set, 3)).toEqual(Array(3).fill('ERR_SPDK_ABORTED'));
-    const batch = queuePair?.openBatch() as Batch;
-    for (const tag of [1, 2]) batch.read(ns, buffer, 0, 0, 512, tag);
-    const waiting = batch.wait();
-    expect([batch.outstanding, queuePair?.pending]).toEqual([2, 5]);
-    pair.complete(4);
-    expect([await waiting, batch.tags[0], batch.outstanding, queuePair?.pending]).toEqual([1, 1, 1, 1]);
-    // Also when its program does not ask for its completions: the memory of the others is free again.
-    batch.close({ discard: true });
-    const next = queuePair?.openBatch() as Batch;
-    next.read(ns, buffer, 0, 0, 512, 3);
-    next.submit();
-    pair.complete();
-    expect([memory.pinned, queuePair?.pending, next.outstanding]).toEqual([0, 0, 1]);
-    expect([next.reap(), next.tags[0]]).toEqual([1, 3]);
-    next.close();
-    expect(fake.controller.queuePairs[0]?.pending).toBe(0);
-  });
-
-  it('wait() waits for a place where they have all', async () => {
-    const set = setUp({ depth: 4 });
-    const { pair, queuePair, buffer, ns } = set;
-    set.batch.close();
-    await giveUp(set, 4);
-    const batch = queuePair?.openBatch() as Batch;
-    expect(batch.read(ns, buffer, 0, 0, 512, 1)).toBe(false);
-    expect(await codeOf(batch.wait({ timeoutMs: 20 }))).toBe('ERR_SPDK_TIMEOUT');
-    const waits = [batch.wait(), batch.wait()];
-    pair.complete(1);
-    expect(await Promise.all(waits)).toEqual([0, 0]);
-    expect(batch.read(ns, buffer, 0, 0, 512, 1)).toBe(true);
-    const waiting = batch.wait();
-    pair.complete();
-    expect([await waiting, batch.tags[0]]).toEqual([1, 1]);
-    batch.close();
-  });
-
-  it('what was cancelled in the same turn does not send what the batch only describes', async () => {
-    const { batch: first, pair, queuePair, buffer, ns } = setUp();
-    first.close();
-    const abort = new AbortController();
-    const reading = codeOf(ns.read(Buffer.alloc(512), { offset: 0, queuePair, signal: abort.signal }));
-    abort.abort();
-    const batch = queuePair?.openBatch() as Batch;
-    batch.read(ns, buffer, 0, 0, 512, 1);
-    expect(await reading).toBe('ERR_SPDK_ABORTED');
-    await turn();
-    expect(pair.sent).toBe(1);
-    batch.close();
-    await pair.completeAll();
-    expect(queuePair?.pending).toBe(0);
-  });
-
-  it('none is opened beside operations that are waited for', async () => {
-    const set = setUp();
-    set.batch.close();
-    const reading = set.ns.read(Buffer.alloc(512), { offset: 0 });
-    expect(thrown(() => set.queuePair?.openBatch())).toBe('ERR_SPDK_QUEUE_IN_USE');
-    await set.pair.completeAll();
-    await reading;
-  });
-});
-
 describe('a batch whose controller', () => {
   it('is detached has all that completed first, then the error; the report counts it', async () => {
-    const { fake, memory, ns, pair, batch, buffer, queuePair, reads } = setUp();
+    const { fake, memory, ns, pair, batch, buffer, queuePair, reads } = openBatch();
     reads(1, 2, 3);
     const detached = fake.controller.detach({ drainMs: 0 });
     expect(thrown(() => batch.read(ns, buffer, 0, 0, 512, 9))).toBe('ERR_SPDK_DETACHING');
@@ -307,7 +202,7 @@ describe('a batch whose controller', () => {
   });
 
   it('is detached ends the waits', async () => {
-    const { fake, batch, reads } = setUp();
+    const { fake, batch, reads } = openBatch();
     reads(1);
     const waits = [batch.wait(), codeOf(batch.wait())];
     const detached = fake.controller.detach({ drainMs: 0 });
@@ -317,7 +212,7 @@ describe('a batch whose controller', () => {
   });
 
   it('is wedged keeps the memory, and says so', async () => {
-    const { fake, memory, pair, batch, queuePair, reads } = setUp();
+    const { fake, memory, pair, batch, queuePair, reads } = openBatch();
     reads(1, 2);
     const waiting = codeOf(batch.wait());
     expect(await codeOf(fake.controller.detach({ drainMs: 0, timeoutMs: 20 }))).toBe('ERR_SPDK_WEDGED');
@@ -330,7 +225,7 @@ describe('a batch whose controller', () => {
   });
 
   it('fails takes no commands until it is reset; what was sent is heard of', async () => {
-    const { fake, ns, batch, buffer, pair, reads } = setUp();
+    const { fake, ns, batch, buffer, pair, reads } = openBatch();
     reads(1);
     fake.state = 'failed';
     fake.controller.onFailed(new Error('lost') as never);
