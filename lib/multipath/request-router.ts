@@ -109,8 +109,9 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     request.holder = this;
     const verdict = this.#verdict(failover, on, failure);
     if (verdict === 'lost') on.path.suspect();
+    // Whatever the verdict: that a path was suspected falsely before says nothing of its connection now.
     if (!request.unsent && failover.attempted !== 'lost')
-      failover.attempted = verdict === 'lost' ? 'lost' : 'ended';
+      failover.attempted = verdictOn(failure) === 'lost' ? 'lost' : 'ended';
     if (verdict === 'ana') on.doubt();
     failover.avoided = verdict === 'rejected' ? [...failover.absentFrom, on] : failover.absentFrom;
     if (verdict === 'final' || (request.once && !request.unsent && !neverSent(failure))) return false;

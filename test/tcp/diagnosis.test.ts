@@ -7,7 +7,6 @@ import {
   Environment,
   type EnvironmentStats,
   type LogLine,
-  type SpdkError,
   spdkVersion,
 } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
@@ -184,27 +183,15 @@ describe('the channels of node:diagnostics_channel', () => {
   });
 });
 
-describe('a detach that SPDK does not return from', () => {
-  it('says where the threads are, and ends when SPDK does return', async () => {
+describe('a detach whose target does not respond to the shutdown', () => {
+  it('ends within its limit, and says what took the time', async () => {
     const proxy = await holdAt(Number(listener.trsvcid), asksForShutdown, { holdIt: true });
     const behindProxy = id(nqn).replace(listener.trsvcid, String(proxy.port));
     const controller = await env.attach(behindProxy, { ioQueues: 2 });
-    const published = new Promise((resolve) => subscribe('spdk-nvme:detach:error', resolve));
-    const detached = new Promise((resolve) => controller.once('detached', resolve));
-    const begun = performance.now();
-    const error = await controller.detach({ timeoutMs: 500 }).catch((reason: unknown) => reason as SpdkError);
-    const ms = performance.now() - begun;
+    const report = await controller.detach({ timeoutMs: 500 });
     await proxy.held;
-    proxy.release();
-    expect(error).toMatchObject({ code: 'ERR_SPDK_WEDGED' });
-    expect(ms).toBeLessThan(500 + limits.response);
-    expect(await published).toEqual({ controller, error });
-    const { nativeStack = '' } = error as SpdkError;
-    const [control = '', ...others] = nativeStack.split(/^(?=\S)/m);
-    expect(control).toMatch(/^spdk-control \(thread \d+, [RS] /);
-    expect(control).toMatch(/^ {4}at spdk_nvme::ControlLoop::detach_now\(\)/m);
-    expect(others.map((other) => other.split(' ')[0])).toEqual(['spdk-poll-0', 'spdk-poll-1']);
-    await detached;
+    expect(report.destroyMs).toBeGreaterThan(200);
+    expect(report.totalMs).toBeLessThan(500);
     expect(controller.state).toBe('detached');
     proxy.close();
   });

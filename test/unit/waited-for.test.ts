@@ -1,9 +1,14 @@
 // What the error of an operation whose time is over says: what it waited for, or that the controller has it.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { attachBoth, block, only, takeDown, twoPaths, until } from './memory/two-paths.js';
 
 const paths = twoPaths();
+/** "Command Aborted due to SQ Deletion", with which SPDK ends the commands of a lost connection. */
+const abortedForDeletion = 0x08;
+/** How long a path is suspected to have lost its connection. */
+const suspicionMs = 100;
 
 const messageOf = (promise: Promise<unknown>) => promise.catch(({ message }) => message);
 const waited = (what: string) =>
@@ -59,6 +64,24 @@ it('a path, after another one was lost whose target may still carry it out', asy
   await until(() => subsystem.paths.some(({ controller }) => controller?.stats().outstanding === 1));
   for (const target of paths.targets) takeDown(target);
   expect(await rejection).toMatchObject({
+    code: 'ERR_SPDK_TIMEOUT',
+    outcome: 'unknown',
+    message: expect.stringContaining('which its target may still carry out'),
+  });
+});
+
+it('the next attempt, after a path aborted it that may have lost its connection meanwhile', async () => {
+  const subsystem = await attachBoth(paths);
+  const [first, second] = paths.targets;
+  // From then on the path counts such a status as the controller's own.
+  first?.failCommands({ sc: abortedForDeletion });
+  await only(subsystem).flush();
+  await sleep(suspicionMs + 50);
+  if (second) takeDown(second);
+  await until(() => subsystem.paths[1]?.state !== 'up');
+  first?.failCommands({ sc: abortedForDeletion, count: 1_000 });
+  const writing = only(subsystem).write(block(1), { offset: 0, timeoutMs: 100 });
+  expect(await writing.catch((error) => error)).toMatchObject({
     code: 'ERR_SPDK_TIMEOUT',
     outcome: 'unknown',
     message: expect.stringContaining('which its target may still carry out'),
