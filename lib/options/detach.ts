@@ -7,7 +7,8 @@ import { checkTimeout, conflict, maxTimerMs, or, type Resolved } from './common.
 export interface DetachOptions {
   /**
    * How long to wait for outstanding I/O and admin commands before it is aborted, in milliseconds, 0 to `timeoutMs`.
-   * Default 1000, or half of `timeoutMs` if that is less: what is left is for disconnecting.
+   * Default 1000, or half of `timeoutMs` if that is less. The last quarter of `timeoutMs`, at most 500 ms, is always left
+   * for disconnecting.
    */
   drainMs?: number | undefined;
   /**
@@ -16,6 +17,9 @@ export interface DetachOptions {
    */
   timeoutMs?: number | undefined;
 }
+
+/** What of `timeoutMs` the drain leaves: enough to disconnect, where all of it would end in ERR_SPDK_WEDGED. */
+const restMs = (timeoutMs: number) => Math.min(500, Math.ceil(timeoutMs / 4));
 
 export type ResolvedDetachOptions = Resolved<DetachOptions>;
 
@@ -44,5 +48,5 @@ export function resolveDetachOptions(options?: unknown): ResolvedDetachOptions {
       `drainMs (${drainMs}) must not be above timeoutMs (${timeoutMs}${origin}): it is part of that time`,
     );
   }
-  return Object.freeze({ drainMs, timeoutMs });
+  return Object.freeze({ drainMs: Math.min(drainMs, timeoutMs - restMs(timeoutMs)), timeoutMs });
 }

@@ -190,9 +190,10 @@ describe('I/O that is held, however it is polled,', () => {
 
   it('is aborted by a detach that does not wait for it, and completed by one that does', () =>
     eachPolling(async (polling) => {
-      for (const [drainMs, code] of [
-        [shortMs, 'ERR_SPDK_IO_FAILED'],
-        [responseMs, 'none'],
+      for (const [drainMs, timeoutMs, code] of [
+        [shortMs, 2 * responseMs, 'ERR_SPDK_IO_FAILED'],
+        [shortMs, shortMs, 'ERR_SPDK_IO_FAILED'],
+        [responseMs, 2 * responseMs, 'none'],
       ] as const) {
         const ns = await attach(polling, { ioQueues: 2 });
         const count = 16;
@@ -202,7 +203,7 @@ describe('I/O that is held, however it is polled,', () => {
         const abort = new AbortController();
         const given = codeOf(ns.read(Buffer.alloc(512), { offset: 0, signal: abort.signal }));
         await vi.waitFor(() => expect(ns.controller.stats().outstanding).toBe(count + 1));
-        const detached = outcome(ns.controller.detach({ drainMs, timeoutMs: 2 * responseMs }));
+        const detached = outcome(ns.controller.detach({ drainMs, timeoutMs }));
         // The controller still has it, so the report counts it.
         abort.abort();
         const { ms } = await detached;

@@ -329,7 +329,7 @@ describe('signal', () => {
 
 describe('drainMs', () => {
   it('is part of timeoutMs', () => {
-    expect(resolveDetachOptions({ drainMs: 5_000 }).drainMs).toBe(5_000);
+    expect(resolveDetachOptions({ drainMs: 4_500 }).drainMs).toBe(4_500);
     expect(resolveDetachOptions({ drainMs: 0 }).drainMs).toBe(0);
     expectCode(
       () => resolveDetachOptions({ drainMs: 600, timeoutMs: 500 }),
@@ -346,5 +346,14 @@ describe('drainMs', () => {
   it('leaves time to disconnect where only timeoutMs is given', () => {
     expect(resolveDetachOptions({ timeoutMs: 200 })).toEqual({ drainMs: 100, timeoutMs: 200 });
     expect(resolveDetachOptions({ timeoutMs: 1 })).toEqual({ drainMs: 0, timeoutMs: 1 });
+  });
+
+  it.each([
+    [5_000, 4_500],
+    [1_000, 750],
+    [3, 2],
+    [1, 0],
+  ])('leaves time to disconnect, also where it is as long as a timeoutMs of %i', (timeoutMs, drainMs) => {
+    expect(resolveDetachOptions({ drainMs: timeoutMs, timeoutMs })).toEqual({ drainMs, timeoutMs });
   });
 });
