@@ -2,16 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "comes_true.h"
 #include "fake_spdk/fake_request.h"
 #include "fake_spdk/fake_target.h"
 #include "native/core/controller/controller.h"
+#include "thread_sleeps.h"
 
 namespace spdk_nvme {
 namespace {
@@ -54,6 +58,35 @@ TEST(AdminPolling, IsOnceForAKeepAliveThatIsCompletedAtOnce) {
   EXPECT_EQ(controller->state(), ControllerState::attached);
   controller->detach({.timeout = kLimit}, [](const DetachReport& /*report*/) {});
   EXPECT_TRUE(controller->wait_for_end(kLimit));
+}
+
+TEST(AdminPolling, OfManyControllersTakesPlaceTogether) {
+  constexpr int kControllers = 24;
+  const auto services = std::make_shared<ControllerServices>(2, 0);
+  services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
+  ControlThreads threads;
+  auto request = fake::request(1'000);
+  request.connect.keep_alive_ms = 10'000;
+  std::vector<std::shared_ptr<Controller>> controllers;
+  for (int i = 0; i < kControllers; i++) {
+    controllers.push_back(Controller::start(services, threads, request, {}));
+    ASSERT_TRUE(comes_true([&] { return controllers.back()->state() == ControllerState::attached; }, kLimit));
+    // So that neither their polls nor their Keep Alives begin together.
+    std::this_thread::sleep_for(7ms);
+  }
+  std::this_thread::sleep_for(1s);
+  // Several tries: other programs hold the thread up, which parts what is together.
+  int64_t fewest = kControllers * 10;
+  for (int tries = 0; tries < 5 && fewest > 15; tries++) {
+    const int64_t before = thread_sleeps("spdk-control");
+    std::this_thread::sleep_for(1s);
+    fewest = std::min(fewest, thread_sleeps("spdk-control") - before);
+  }
+  // Nine rounds of polls of a tenth of a second, or a little longer.
+  EXPECT_LE(fewest, 15);
+  for (const auto& one : controllers) one->detach({.timeout = kLimit}, [](const DetachReport& /*report*/) {});
+  for (const auto& one : controllers) EXPECT_TRUE(one->wait_for_end(kLimit));
+  EXPECT_TRUE(threads.join_for(kLimit));
 }
 
 TEST(AdminPolling, IsSeldomForACommandThatTakesLong) {

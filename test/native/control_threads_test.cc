@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -82,7 +84,8 @@ class ControlThreadsTest : public testing::Test {
     EXPECT_TRUE(comes_true([&] { return threads_.threads() == 1; }, kLimit));
   }
 
-  ControlThreads threads_;
+  std::atomic<uint64_t> rests_{0};
+  ControlThreads threads_{[this] { rests_++; }};
   std::vector<Started> started_;
 };
 
@@ -105,6 +108,26 @@ TEST_F(ControlThreadsTest, TheWatcherSleepsWhileAThreadWaits) {
     fewest = std::min(fewest, thread_sleeps("spdk-watch") - before);
   }
   EXPECT_EQ(fewest, 0);
+}
+
+TEST_F(ControlThreadsTest, ARestComesAfterAllTurnsThatAreDueTogether) {
+  start_many(16, 20ms);
+  const auto turns = [this] {
+    uint64_t sum = 0;
+    for (const Started& one : started_) sum += one.task->turns;
+    return sum;
+  };
+  uint64_t most = 0;
+  // They come to be due together after a while.
+  for (int round = 0; round < 50 && most < 8; round++) {
+    const uint64_t turns_before = turns();
+    const uint64_t rests_before = rests_;
+    std::this_thread::sleep_for(200ms);
+    const uint64_t rests = rests_ - rests_before;
+    EXPECT_GT(rests, 0U);
+    most = std::max(most, (turns() - turns_before) / std::max<uint64_t>(rests, 1));
+  }
+  EXPECT_GE(most, 8U);
 }
 
 TEST_F(ControlThreadsTest, ATurnThatDoesNotEndHoldsUpNoOther) {

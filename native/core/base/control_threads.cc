@@ -1,9 +1,8 @@
 #include "native/core/base/control_threads.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -41,6 +40,8 @@ struct ControlThreads::Thread {
 };
 
 struct ControlThreads::State : std::enable_shared_from_this<State> {
+  explicit State(std::function<void()> call) : before_rest(std::move(call)) {}
+
   void start_thread();
   void work(Thread& me);
   void make_turn(Thread& me, std::unique_lock<std::mutex>& guard, Clock::time_point now);
@@ -51,6 +52,9 @@ struct ControlThreads::State : std::enable_shared_from_this<State> {
   void look_at_time(Clock::time_point when);
   Clock::time_point look(Clock::time_point now);
   void watch();
+
+  /** May be null. Called without the mutex. */
+  const std::function<void()> before_rest;
 
   /** Guards what follows. The last to be taken: no task is called under it. */
   mutable std::mutex mutex;
@@ -84,10 +88,18 @@ void ControlThreads::State::start_thread() {
 
 void ControlThreads::State::work(Thread& me) {
   std::unique_lock<std::mutex> guard(mutex);
+  bool worked = false;
   for (;;) {
     const auto now = Clock::now();
     if (!waiting.empty() && waiting.begin()->first <= now) {
       make_turn(me, guard, now);
+      worked = true;
+      continue;
+    }
+    if (std::exchange(worked, false) && before_rest) {
+      guard.unlock();
+      before_rest();
+      guard.lock();
       continue;
     }
     if (closed || idle > 0) return;
@@ -109,7 +121,7 @@ void ControlThreads::State::make_turn(Thread& me, std::unique_lock<std::mutex>& 
   waiting.erase(waiting.begin());
   member->phase_ = Member::Phase::running;
   member->again_ = false;
-  member->thread_id_.store(gettid(), std::memory_order_release);
+  member->thread_id_.store(me.thread->id(), std::memory_order_release);
   me.turn_began = now;
   if (idle == 0) look_in(kWatchInterval, now);
   guard.unlock();
@@ -202,7 +214,8 @@ Clock::time_point ControlThreads::State::look(Clock::time_point now) {
   return now + kWatchInterval;
 }
 
-ControlThreads::ControlThreads() : state_(std::make_shared<State>()) {}
+ControlThreads::ControlThreads(std::function<void()> before_rest)
+    : state_(std::make_shared<State>(std::move(before_rest))) {}
 
 ControlThreads::~ControlThreads() {
   join_for(0ms);

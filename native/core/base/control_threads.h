@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -68,7 +69,8 @@ class ControlThreads {
     std::shared_ptr<TurnTask> task_;
   };
 
-  ControlThreads();
+  /** @param before_rest called by a thread that has made turns and finds no further one due; must not block. May be null */
+  explicit ControlThreads(std::function<void()> before_rest = nullptr);
   /** Abandons threads that have not ended. */
   ~ControlThreads();
   ControlThreads(const ControlThreads&) = delete;

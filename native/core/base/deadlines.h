@@ -63,6 +63,15 @@ class Deadlines {
     const std::list<Entry>::iterator entry_;
   };
 
+  /**
+   * Called before the threads that have had scopes sleep. The alarm of a scope that has ended stays set until then: it serves the scopes
+   * that follow, and to move it for each of many short calls costs more than the calls.
+   */
+  void rest() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (const auto when = next(); wakes_at_ < when) set_alarm(when);
+  }
+
  private:
   std::list<Entry>::iterator add(Entry entry) {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -73,9 +82,7 @@ class Deadlines {
 
   void remove(std::list<Entry>::iterator entry) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    const bool was_next = entry->at <= wakes_at_;
     entries_.erase(entry);
-    if (was_next) set_alarm(next());
   }
 
   void watch(const std::stop_token& ended) {

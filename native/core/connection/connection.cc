@@ -39,6 +39,8 @@ constexpr auto kFresh = 5ms;
 constexpr auto kEagerTime = 200us;
 /** SPDK sends a Keep Alive in the first poll after half of the time that the target granted. */
 constexpr int kPollsInKeepAlive = 4;
+/** A Keep Alive's timeout of so many polls is not much longer if it is noticed with the next one. */
+constexpr int kPollsInLongTimeout = 16;
 /**
  * A poll of an admin queue that is lost disconnects it. SPDK would wait a second for the handshake, to which a target that has
  * gone does not respond, and everything of the controller would wait with it.
@@ -152,7 +154,10 @@ Clock::time_point Connection::next_poll() const {
   Clock::duration interval = notified_ ? kLongestPollInterval : kPollInterval;
   if (granted_.keep_alive > 0ms)
     interval = std::min<Clock::duration>(interval, granted_.keep_alive / kPollsInKeepAlive);
-  return std::min(last_poll_ + interval, keep_alive_.next_look());
+  const auto next = last_poll_ + interval;
+  // What is polled so often looks at its Keep Alive in these polls: looks of their own would keep the wake-ups of many controllers apart.
+  if (!notified_ && interval * kPollsInLongTimeout <= keep_alive_timeout_) return next;
+  return std::min(next, keep_alive_.next_look());
 }
 
 void Connection::poll_until(const std::function<bool()>& done) {

@@ -25,8 +25,8 @@ class KeepAliveWatch {
    * the keep-alive timeout. The timeout counts from the Keep Alive, so a controller that pauses for less is never lost.
    */
   static constexpr std::chrono::milliseconds kLongestQuiet{750};
-  /** The most that a pause between two looks counts while a Keep Alive is outstanding. */
-  static constexpr std::chrono::milliseconds kLongestLook{100};
+  /** The most that a pause between two looks counts while a Keep Alive is outstanding: a little more than that between polls. */
+  static constexpr std::chrono::milliseconds kLongestLook{125};
   /** How often its owner looks while a Keep Alive is outstanding. */
   static constexpr std::chrono::milliseconds kLookInterval{50};
 

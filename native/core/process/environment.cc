@@ -129,7 +129,8 @@ Status Environment::open(const EnvironmentSettings& settings, int log_level, Log
 
 Environment::Environment(const EnvironmentSettings& settings, std::unique_ptr<LogSubscription> log)
     : log_(std::move(log)),
-      services_(std::make_shared<ControllerServices>(settings.connect_concurrency, log_->id())) {
+      services_(std::make_shared<ControllerServices>(settings.connect_concurrency, log_->id())),
+      control_threads_([services = services_] { services->deadlines.rest(); }) {
   for (size_t i = 0; i < settings.pollers; i++) {
     services_->pollers.push_back(std::make_unique<Poller>(i, settings.poller));
   }
