@@ -19,6 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
+using Reported = spdk::ConnectionWatch::Reported;
 
 /** For each namespace of a controller that describes them again, one after the other. */
 constexpr auto kTimeForNamespace = 10ms;
@@ -96,14 +97,19 @@ void Connection::destroy_unserved(const LingerLock::ExclusiveGuard& held) {
 
 void Connection::serve(IoQueues& io, const Notify& notify) {
   io_ = &io;
-  notified_ = watch_->notify(context_.services->socket_events,
-                             {.first_has_data = notify.admin_data, .other_ended = notify.queue_pair_ended});
+  reported_ = watch_->notify(context_.services->socket_events,
+                             {.first_has_data = notify.admin_data,
+                              .other_ended = notify.queue_pair_ended,
+                              .cm_event = [came = cm_event_, poll = notify.admin_data] {
+                                came->store(true, std::memory_order_release);
+                                poll();
+                              }});
   last_response_ = Clock::now();
   keep_alive_.begin(last_response_);
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
   for (const auto& set : sets_) {
     set->on_failure = notify.queue_pair_lost;
-    set->end_is_reported = notified_;
+    set->end_is_reported = reported_ != Reported::nothing;
   }
   io.serve(sets_);
 }
@@ -117,6 +123,7 @@ bool Connection::poll() {
   }
   int32_t result = 0;
   const uint64_t before = admin_commands_.completions();
+  const bool cm_event = cm_event_->exchange(false, std::memory_order_acq_rel);
   const auto submit_and_poll = [&] {
     admin_commands_.submit(controller_);
     result = spdk_nvme_ctrlr_process_admin_completions(controller_);
@@ -124,6 +131,8 @@ bool Connection::poll() {
     if (result == 0 && admin_queue_failed()) result = -ENXIO;
   };
   const bool returned = wait_for_controller(submit_and_poll, LingerSide::shared);
+  // The poll has taken the events of all queue pairs.
+  if (cm_event) look_at_queue_pairs();
   if (!returned) return false;
   if (result < 0) lose_admin_queue("the connection to the controller's admin queue is lost", -result);
   if (result <= 0) return false;
@@ -151,12 +160,12 @@ Clock::time_point Connection::next_poll() const {
     return Clock::now() +
            std::clamp<Clock::duration>(taken / kPollsInBusyTime, kShortestBusyInterval, kLongestBusyInterval);
   }
-  Clock::duration interval = notified_ ? kLongestPollInterval : kPollInterval;
+  Clock::duration interval = reported_ == Reported::data ? kLongestPollInterval : kPollInterval;
   if (granted_.keep_alive > 0ms)
     interval = std::min<Clock::duration>(interval, granted_.keep_alive / kPollsInKeepAlive);
   const auto next = last_poll_ + interval;
   // What is polled so often looks at its Keep Alive in these polls: looks of their own would keep the wake-ups of many controllers apart.
-  if (!notified_ && interval * kPollsInLongTimeout <= keep_alive_timeout_) return next;
+  if (reported_ != Reported::data && interval * kPollsInLongTimeout <= keep_alive_timeout_) return next;
   return std::min(next, keep_alive_.next_look());
 }
 

@@ -2,6 +2,7 @@
 
 #include <spdk/nvme.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -67,9 +68,9 @@ class Connection {
   struct Notify {
     /** A queue pair is lost. Called by the thread that polls it, at most once for each set. */
     std::function<void()> queue_pair_lost;
-    /** Something has arrived at the admin queue, where the transport can report that. */
+    /** The next poll() finds something: what has arrived at the admin queue over TCP, or an event of RDMA's connection manager. */
     std::function<void()> admin_data;
-    /** The connection of an I/O queue pair has ended; the thread that polls it has not noticed yet. */
+    /** Over TCP: the connection of an I/O queue pair has ended; the thread that polls it has not noticed yet. */
     std::function<void()> queue_pair_ended;
   };
   /** Hands the queue sets to the threads that poll them; the admin queue is to be polled from now on. */
@@ -192,8 +193,9 @@ class Connection {
   std::chrono::steady_clock::time_point last_response_;
   /** The latest call of admin(), abort() or change_keys(). */
   std::chrono::steady_clock::time_point last_request_;
-  /** Whether the transport reports what arrives at the admin queue. */
-  bool notified_ = false;
+  spdk::ConnectionWatch::Reported reported_ = spdk::ConnectionWatch::Reported::nothing;
+  /** Whether there is an event of the RDMA connection manager, where these are reported. */
+  const std::shared_ptr<std::atomic<bool>> cm_event_ = std::make_shared<std::atomic<bool>>(false);
   bool lost_ = false;
   Status loss_;
   size_t namespace_count_ = 0;

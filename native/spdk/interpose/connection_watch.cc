@@ -33,6 +33,7 @@ using Handle = std::variant<rdma_cm_id*, int>;
 
 thread_local Clock::time_point t_wait_until = Clock::time_point::max();
 thread_local ConnectionWatch* t_watch = nullptr;
+
 void disconnect(rdma_cm_id* id) {
   // The commands of its queue pair end with errors, for which SPDK waits.
   rdma_disconnect(id);
@@ -52,7 +53,7 @@ class Connections {
  public:
   void add(Handle handle, const ConnectionWatch* watch) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    list_.push_back({.handle = handle, .watch = watch, .events = nullptr});
+    list_.push_back({.handle = handle, .watch = watch});
   }
   /** @returns whether it was one */
   bool remove(Handle handle) {
@@ -61,21 +62,27 @@ class Connections {
   void remove_all(const ConnectionWatch* watch) {
     remove_if([watch](const Connection& one) { return one.watch == watch; });
   }
-  bool notify(const ConnectionWatch* watch, const std::shared_ptr<SocketEvents>& events,
-              const ConnectionWatch::Notify& notify) {
+  ConnectionWatch::Reported notify(const ConnectionWatch* watch, const std::shared_ptr<SocketEvents>& events,
+                                   const ConnectionWatch::Notify& notify) {
+    using Reported = ConnectionWatch::Reported;
     const std::lock_guard<std::mutex> guard(mutex_);
     bool first = true;
     for (Connection& one : list_) {
       if (one.watch != watch) continue;
-      const int* const socket = std::get_if<int>(&one.handle);
-      if (socket == nullptr) return false;
-      const bool added = first ? events->add(*socket, SocketEvents::Kind::data, notify.first_has_data)
-                               : events->add(*socket, SocketEvents::Kind::end, notify.other_ended);
-      if (!added) return false;
-      one.events = events;
+      if (rdma_cm_id* const* const id = std::get_if<rdma_cm_id*>(&one.handle)) {
+        // All connections of a controller share one channel.
+        return one.report((*id)->channel->fd, events, SocketEvents::Kind::data, notify.cm_event)
+                   ? Reported::ends
+                   : Reported::nothing;
+      }
+      const int socket = std::get<int>(one.handle);
+      if (!(first ? one.report(socket, events, SocketEvents::Kind::data, notify.first_has_data)
+                  : one.report(socket, events, SocketEvents::Kind::end, notify.other_ended))) {
+        return Reported::nothing;
+      }
       first = false;
     }
-    return !first;
+    return first ? Reported::nothing : Reported::data;
   }
   void establish_all(const ConnectionWatch* watch) {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -103,8 +110,17 @@ class Connections {
     Handle handle;
     const ConnectionWatch* watch;
     bool established = false;
-    /** Where its events come from, if they are reported. */
-    std::shared_ptr<SocketEvents> events;
+    /** Where its events come from, if they are reported, and the descriptor that they are reported for. */
+    std::shared_ptr<SocketEvents> events = nullptr;
+    int descriptor = -1;
+
+    bool report(int of, const std::shared_ptr<SocketEvents>& from, SocketEvents::Kind kind,
+                const std::function<void()>& notify) {
+      if (!from->add(of, kind, notify)) return false;
+      events = from;
+      descriptor = of;
+      return true;
+    }
   };
 
   template <typename Condition>
@@ -115,7 +131,7 @@ class Connections {
     return std::erase_if(list_, [&](const Connection& one) {
       if (!condition(one)) return false;
       if (one.events != nullptr) {
-        one.events->remove(std::get<int>(one.handle));
+        one.events->remove(one.descriptor);
         dropped.push_back(one.events);
       }
       return true;
@@ -169,7 +185,8 @@ void ConnectionWatch::note_dead() {
   if (kAsyncQueuePairs) connections().note_dead(this);
 }
 
-bool ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify) {
+ConnectionWatch::Reported ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& events,
+                                                  const Notify& notify) {
   return connections().notify(this, events, notify);
 }
 

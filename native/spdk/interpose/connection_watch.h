@@ -62,16 +62,24 @@ class ConnectionWatch {
 
   /** Called on another thread; must not block. */
   struct Notify {
-    /** Data has arrived on the connection that was made first, or it has ended. */
+    /** Over TCP: data has arrived on the connection that was made first, or it has ended. */
     std::function<void()> first_has_data;
-    /** Another connection has ended. */
+    /** Over TCP: another connection has ended. */
     std::function<void()> other_ended;
+    /** Over RDMA: the connection manager has an event, such as the end of any of the connections. */
+    std::function<void()> cm_event;
   };
-  /**
-   * Reports what happens to the established connections, until SPDK closes them. False where that
-   * cannot be known, as over RDMA.
-   */
-  [[nodiscard]] bool notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify);
+  /** What is reported. */
+  enum class Reported {
+    /** Nothing: SPDK is a shared library, or the process has no descriptor or thread for it. */
+    nothing,
+    /** The ends of connections, and not what arrives: over RDMA. */
+    ends,
+    /** What arrives at the connection that was made first, and the ends of all. */
+    data
+  };
+  /** Reports what happens to the established connections, until SPDK closes them. */
+  [[nodiscard]] Reported notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify);
 
   /** Whether the target has sent anything over TCP in the current or latest attempt: with TLS, after a handshake. */
   [[nodiscard]] bool target_has_responded() const {

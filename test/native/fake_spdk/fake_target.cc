@@ -401,8 +401,9 @@ void ConnectionWatch::disconnect_established() {
   const std::lock_guard<std::mutex> guard(g_mutex);
   g_broken.insert(this);
 }
-bool ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& /*events*/, const Notify& /*notify*/) {
-  return false;
+ConnectionWatch::Reported ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& /*events*/,
+                                                  const Notify& /*notify*/) {
+  return Reported::nothing;
 }
 
 }  // namespace spdk
