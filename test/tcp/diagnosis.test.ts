@@ -188,10 +188,10 @@ describe('a detach whose target does not respond to the shutdown', () => {
     const proxy = await holdAt(Number(listener.trsvcid), asksForShutdown, { holdIt: true });
     const behindProxy = id(nqn).replace(listener.trsvcid, String(proxy.port));
     const controller = await env.attach(behindProxy, { ioQueues: 2 });
-    const report = await controller.detach({ timeoutMs: 500 });
+    const report = await controller.detach({ timeoutMs: 2_000 });
     await proxy.held;
     expect(report.destroyMs).toBeGreaterThan(200);
-    expect(report.totalMs).toBeLessThan(500);
+    expect(report.totalMs).toBeLessThan(2_000);
     expect(controller.state).toBe('detached');
     proxy.close();
   });

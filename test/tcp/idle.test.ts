@@ -9,6 +9,7 @@ import { median } from '../../scripts/bench/statistics.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { pollings } from '../integration/support/each-polling.js';
+import { timed } from '../integration/support/timing.js';
 import { ownThreads, totalSleeps } from '../support/own-threads.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4463' } as const;
@@ -80,9 +81,9 @@ it(`${many} idle controllers share a thread, which wakes for many at once, and s
   const controlThreads = () => ownThreads().filter(({ name }) => name === 'spdk-control').length;
   await expect.poll(controlThreads, { timeout: 10_000 }).toBeLessThanOrEqual(2);
   const before = totalSleeps(ownThreads());
-  await sleep(measuredMs);
+  const { ms } = await timed(sleep(measuredMs));
   // 3 to 5 were seen on a busy machine, which spreads over time what is due together; a thread for each took over 6.
-  expect((totalSleeps(ownThreads()) - before) / (measuredMs / 1_000) / many).toBeLessThan(8);
+  expect((totalSleeps(ownThreads()) - before) / (ms / 1_000) / many).toBeLessThan(8);
   expect(env.controllers.map((controller) => controller.state)).toEqual(Array(many).fill('attached'));
 });
 
@@ -122,5 +123,6 @@ it('a sleeping controller notices at once what its target reports, and that it h
   // From the end of the target's process on, which first gives back its memory, and then closes its connections.
   const ended = performance.now();
   await Promise.all(failed);
-  expect(performance.now() - ended).toBeLessThan(400);
+  // It would next poll 900 ms after the last change, or later.
+  expect(performance.now() - ended).toBeLessThan(600);
 });

@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 
+import { timed } from '../integration/support/timing.js';
 import { ownThreads, totalSleeps } from '../support/own-threads.js';
 import { localTarget } from './local-target.js';
 import { listenSilently } from './silent-target.js';
@@ -42,13 +43,13 @@ async function whileWaiting(port: number): Promise<{ percent: number; slept: num
   );
   await sleep(500);
   const before = { cpu: process.cpuUsage(), sleeps: totalSleeps(controlThreads()) };
-  await sleep(1_000);
+  const { ms } = await timed(sleep(1_000));
   const { user, system } = process.cpuUsage(before.cpu);
   const slept = totalSleeps(controlThreads()) - before.sleeps;
   await Promise.all(attaches);
   // SPDK returns from each connect a moment later.
   await expect.poll(() => controlThreads().length, { timeout: 30_000 }).toBeLessThanOrEqual(1);
-  return { percent: (user + system) / 10_000, slept };
+  return { percent: (user + system) / ms / 10, slept };
 }
 
 // A thread that spins uses a whole core if the core is idle, and little of a shared one. In both cases it never sleeps.
