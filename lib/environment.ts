@@ -46,7 +46,7 @@ import {
   hostIdentity,
   hyphenated,
   type MachineIdentity,
-  readMachineFiles,
+  machineFiles,
 } from './options/host-identity.js';
 import { wipedIfThrown } from './options/key-source.js';
 import { sourcesOf } from './options/keys.js';
@@ -59,6 +59,8 @@ import {
 } from './options/transport-id.js';
 import { EnvironmentShare } from './shared-environment.js';
 import { Subsystem, type SubsystemMessages } from './subsystem.js';
+
+const readMachineFiles = machineFiles();
 
 /** The events of an {@link Environment} and the arguments of their listeners. */
 export interface EnvironmentEvents {
@@ -430,7 +432,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * The machine's identity, read again for each attach, since it may have been configured after the last one. The files are read
+   * The machine's identity, looked at for each attach, since it may have been configured after the last one. The files are looked at
    * when the identity is needed: not for an attach that names the host itself.
    */
   #machineIdentity(): MachineIdentity {

@@ -1,8 +1,9 @@
 // The identity of this host: its NQN, which access lists use, and its host identifier, to which reservations belong.
 
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { throwIfFull } from '../internal/descriptors.js';
+import { eventLoop } from '../internal/event-loop.js';
 import { checkString } from './arguments.js';
 import { checkNqn, isUuid, uuidNqn, uuidOfNqn } from './nqn.js';
 
@@ -27,6 +28,8 @@ export interface MachineIdentity {
 const nvmeFolder = '/etc/nvme';
 /** Such a file has one line; longer files are ignored. */
 const maxFileBytes = 4_096;
+/** Two changes of a file within this time may have the same time stamp. */
+const clockTickMs = 100;
 /** The URL namespace of RFC 9562, in which a host identifier is computed from an NQN. */
 const urlNamespace = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
 
@@ -41,11 +44,32 @@ export function readHostFiles(folder: string = nvmeFolder): HostFiles {
 }
 
 /**
- * As {@link readHostFiles}, for a connection: while no file can be opened, this machine has no other identity than before.
- * @throws {SpdkError} ERR_SPDK_NO_DESCRIPTORS
+ * Returns a function that does as {@link readHostFiles}, for connections: while no file can be opened, this machine has no other
+ * identity than before. Each call looks whether the files have changed, and opens and reads them only then. The function
+ * throws ERR_SPDK_NO_DESCRIPTORS.
  */
-export function readMachineFiles(): HostFiles {
-  return readFiles(nvmeFolder, throwIfFull);
+export function machineFiles(folder: string = nvmeFolder): () => HostFiles {
+  let latest: { readonly state: string; readonly files: HostFiles } | undefined;
+  return () => {
+    // Before they are read: a change meanwhile is found by the next call.
+    const state = stateOf(folder);
+    if (latest && latest.state === state) return latest.files;
+    const files = readFiles(folder, throwIfFull);
+    latest = state === undefined ? undefined : { state, files };
+    return files;
+  };
+}
+
+/** Changes with the files. Nothing if it cannot be known, or may not change with them because they have just been written. */
+function stateOf(folder: string): string | undefined {
+  try {
+    const all = ['hostid', 'hostnqn'].map((name) => statSync(`${folder}/${name}`, { throwIfNoEntry: false }));
+    const recently = eventLoop.wallNow() - clockTickMs;
+    if (all.some((one) => one !== undefined && one.ctimeMs > recently)) return undefined;
+    return all.map((one) => one && `${one.dev} ${one.ino} ${one.size} ${one.ctimeMs}`).join();
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param unread called with the reason why a file is not used */

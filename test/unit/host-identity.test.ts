@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { resolveAttachOptions } from '../../lib/options/attach.js';
-import { hostIdentity, readHostFiles } from '../../lib/options/host-identity.js';
+import { hostIdentity, machineFiles, readHostFiles } from '../../lib/options/host-identity.js';
 import { isUuid } from '../../lib/options/nqn.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 
@@ -31,6 +32,34 @@ describe('the files of /etc/nvme', () => {
     expect(readHostFiles(path.join(folder, 'missing'))).toEqual({ problems: [] });
     write({ hostid: otherUuid });
     expect(readHostFiles(path.join(folder, 'hostid'))).toEqual({ problems: [] });
+  });
+
+  it('are read for a connection when they have changed since the last one, and only then', async () => {
+    const read = machineFiles(folder);
+    expect(read()).toEqual({ problems: [] });
+    const changes = [
+      () => write(files),
+      () => write({ hostnqn: uuidNqn(otherUuid) }),
+      () => fs.renameSync(path.join(folder, 'hostid'), path.join(folder, 'hostnqn')),
+      () => fs.rmSync(folder, { recursive: true }),
+      () => fs.mkdirSync(folder),
+    ];
+    for (const change of changes) {
+      change();
+      expect(read()).toEqual(readHostFiles(folder));
+      // So old that each further change has another time.
+      await sleep(150);
+      const before = read();
+      expect(read()).toBe(before);
+    }
+  });
+
+  it('are read again if they have just been written, because a second change may have the same time', () => {
+    const read = machineFiles(folder);
+    write(files);
+    const before = read();
+    expect(read()).not.toBe(before);
+    expect(read()).toEqual(before);
   });
 
   it.each([null, 5, Symbol('folder')])('are in a folder with a name, not in %s', (name) => {
