@@ -38,8 +38,17 @@ std::shared_ptr<const bool> DetachSequence::send_probe() {
 }
 
 bool DetachSequence::wait_for_probe(const std::shared_ptr<const bool>& completed) {
-  const auto limit = begun_ + settings_.response_limit();
-  connection_->poll_until([&] { return *completed || connection_->lost() || Clock::now() >= limit; });
+  auto limit = begun_ + settings_.response_limit();
+  bool detaching = false;
+  connection_->poll_until([&] {
+    const auto patience = stop_.patience();
+    if (!detaching && patience < std::chrono::milliseconds::max()) {
+      // A detach, which may be called during a reset, does not allow the time of that.
+      detaching = true;
+      limit = std::min(limit, Clock::now() + patience);
+    }
+    return *completed || connection_->lost() || Clock::now() >= limit;
+  });
   return *completed && !connection_->lost();
 }
 

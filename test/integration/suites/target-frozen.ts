@@ -142,6 +142,35 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       await replaceTarget();
     });
 
+    it('before a reset: detaches with little time that are called during that end in it, and none is wedged', async () => {
+      const cases = [
+        { resetMs: 300, afterMs: 20, detachMs: 300 },
+        { resetMs: 300, afterMs: 400, detachMs: 300 },
+        { resetMs: 5_000, afterMs: 100, detachMs: 600 },
+      ];
+      const controllers = await Promise.all(
+        cases.map((_, i) => fixture.env.attach(target.ids[i] as string, { ioQueues: 2 })),
+      );
+      target.freeze();
+      const ended = controllers.map(async (controller, i) => {
+        const { resetMs, afterMs, detachMs } = cases[i] as (typeof cases)[number];
+        const reset = codeOf(controller.reset({ timeoutMs: resetMs }));
+        await sleep(afterMs);
+        const detached = await within(
+          limits.detach,
+          codeOf(controller.detach({ timeoutMs: detachMs }), 'detached'),
+        );
+        return [await reset, detached];
+      });
+      expect(await Promise.all(ended)).toEqual([
+        ['ERR_SPDK_DETACHING', 'detached'],
+        ['ERR_SPDK_TIMEOUT', 'detached'],
+        ['ERR_SPDK_DETACHING', 'detached'],
+      ]);
+      await expectOthersUndisturbed();
+      await replaceTarget();
+    });
+
     it('with or without operations outstanding, however it is polled: all controllers are detached', async () => {
       const settings: readonly (readonly [number, AttachOptions])[] = [
         [0, { ioQueues: 1 }],
