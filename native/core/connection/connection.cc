@@ -47,6 +47,8 @@ constexpr int kPollsInLongTimeout = 16;
  * gone does not respond, and everything of the controller would wait with it.
  */
 constexpr auto kHandshakeOfLost = 20ms;
+/** Between looks at whether a detach waits for a shutdown. */
+constexpr auto kShutdownLook = 50ms;
 /** Between looks at the I/O queue pairs while they authenticate. */
 constexpr auto kLookInterval = 1ms;
 /** "Asymmetric Namespace Access Change" and "Discovery Log Page Change", notices. */
@@ -92,7 +94,7 @@ bool Connection::connect_queue_pairs(const IoQueues& io, Clock::time_point deadl
 
 void Connection::destroy_unserved(const LingerLock::ExclusiveGuard& held) {
   for (const auto& set : sets_) set->disconnect_and_free();
-  destroy(held, kShutdownLimit);
+  destroy(held, kShutdownLimit, nullptr);
 }
 
 void Connection::serve(IoQueues& io, const Notify& notify) {
@@ -428,29 +430,36 @@ void Connection::serve_left_sets() {
   }
 }
 
-void Connection::destroy(std::chrono::milliseconds shutdown_limit) {
+void Connection::destroy(std::chrono::milliseconds shutdown_limit, const std::function<bool()>& interrupted) {
   {
     const LingerLock::ExclusiveGuard alone(*context_.linger);
-    destroy(alone, shutdown_limit);
+    destroy(alone, shutdown_limit, interrupted);
   }
   admin_commands_.abort();
   abort_calls_.settle_all();
   if (changing_keys()) key_change_->settle(connection_ended());
 }
 
-void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/,
-                         std::chrono::milliseconds shutdown_limit) {
+void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/, std::chrono::milliseconds shutdown_limit,
+                         const std::function<bool()>& interrupted) {
   sets_.clear();
   if (controller_ == nullptr) return;
+  const auto over = [&](std::chrono::milliseconds waited) {
+    return waited >= shutdown_limit || (interrupted && interrupted());
+  };
   // SPDK shuts the controller down with a command, and the target may stop responding at any moment.
-  const Deadlines::Scope deadline(context_.services->deadlines, shutdown_limit, [this] {
+  const auto look = std::min(shutdown_limit, kShutdownLook);
+  const Deadlines::Scope deadline(context_.services->deadlines, look, [&, waited = 0ms]() mutable {
+    waited += look;
+    if (!over(waited)) return true;
     spdk::DetachAttempt::interrupt(*watch_);
     return false;
   });
   spdk::DetachAttempt attempt(controller_);
   const Backoff backoff;
   while (!attempt.poll()) {
-    if (backoff.elapsed() >= shutdown_limit) attempt.stop_waiting();
+    if (over(std::chrono::duration_cast<std::chrono::milliseconds>(backoff.elapsed())))
+      attempt.stop_waiting();
     backoff.pause();
   }
   controller_ = nullptr;

@@ -142,7 +142,8 @@ class Connection {
    * Destroys SPDK's controller, and rejects the admin commands that were not sent.
    * @param shutdown_limit what the target gets to respond to its shutdown
    */
-  void destroy(std::chrono::milliseconds shutdown_limit = kShutdownLimit);
+  void destroy(std::chrono::milliseconds shutdown_limit = kShutdownLimit,
+               const std::function<bool()>& interrupted = nullptr);
   /** Makes the three steps above. */
   void disconnect_and_destroy(bool dead);
   /** How long the target may take for the disconnect handshakes of all queue pairs together. */
@@ -163,7 +164,8 @@ class Connection {
   [[nodiscard]] bool any_set(SetState is) const;
   void poll_while_any(SetState is);
   void serve_left_sets();
-  void destroy(const LingerLock::ExclusiveGuard& held, std::chrono::milliseconds shutdown_limit);
+  void destroy(const LingerLock::ExclusiveGuard& held, std::chrono::milliseconds shutdown_limit,
+               const std::function<bool()>& interrupted);
   [[nodiscard]] std::chrono::milliseconds silence_limit() const;
   void request_event();
   static void on_async_event(void* self, const spdk_nvme_cpl* completion);

@@ -321,7 +321,7 @@ void ControlLoop::reset_now() {
   events_.note(HistoryEvent::Kind::reset, cause.ok() ? "requested" : cause.message, cause.code);
   reconnect_.begin(begun);
 
-  DetachSequence sequence(connection_.get(), io_, stop_, {});
+  DetachSequence sequence(connection_.get(), io_, stop_, {.yields = true});
   dead = dead || !sequence.probe();
   sequence.disconnect_and_destroy(dead, nullptr);
   connection_.reset();

@@ -38,17 +38,9 @@ std::shared_ptr<const bool> DetachSequence::send_probe() {
 }
 
 bool DetachSequence::wait_for_probe(const std::shared_ptr<const bool>& completed) {
-  auto limit = begun_ + settings_.response_limit();
-  bool detaching = false;
-  connection_->poll_until([&] {
-    const auto patience = stop_.patience();
-    if (!detaching && patience < std::chrono::milliseconds::max()) {
-      // A detach, which may be called during a reset, does not allow the time of that.
-      detaching = true;
-      limit = std::min(limit, Clock::now() + patience);
-    }
-    return *completed || connection_->lost() || Clock::now() >= limit;
-  });
+  const auto limit = begun_ + settings_.response_limit();
+  connection_->poll_until(
+      [&] { return *completed || connection_->lost() || Clock::now() >= limit || interrupted(); });
   return *completed && !connection_->lost();
 }
 
@@ -62,7 +54,8 @@ DetachReport DetachSequence::disconnect_and_destroy(bool dead,
                                                     const std::function<void(ControllerState)>& enter) {
   const auto drained = Clock::now();
   if (enter) enter(ControllerState::disconnecting);
-  const spdk::CmWaitLimit handshake(std::min(Connection::handshake_limit(dead), part_of_rest(3)));
+  const std::function<bool()> interrupt = [this] { return interrupted(); };
+  const spdk::CmWaitLimit handshake(std::min(Connection::handshake_limit(dead), part_of_rest(3)), &interrupt);
   if (connection_ != nullptr) connection_->disconnect(dead);
 
   const auto disconnected = Clock::now();
@@ -70,7 +63,7 @@ DetachReport DetachSequence::disconnect_and_destroy(bool dead,
   if (connection_ != nullptr) connection_->free();
 
   const auto freed = Clock::now();
-  if (connection_ != nullptr) connection_->destroy(part_of_rest(2));
+  if (connection_ != nullptr) connection_->destroy(part_of_rest(2), interrupt);
   const auto destroyed = Clock::now();
   return {.drain_ms = ms_between(begun_, drained),
           .disconnect_ms = ms_between(drained, disconnected),

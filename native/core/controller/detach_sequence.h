@@ -26,6 +26,8 @@ struct DetachSettings {
   std::chrono::milliseconds timeout{5'000};
   /** Whether the states in between are reported to the owner. */
   bool report_states = true;
+  /** In a reset: a detach that is called meanwhile does not wait for the target as long as the reset would. */
+  bool yields = false;
 
   /**
    * A controller that has not completed the probe by then counts as dead: a second, or a part of the time that its
@@ -66,6 +68,7 @@ class DetachSequence {
   [[nodiscard]] std::shared_ptr<const bool> send_probe();
   bool wait_for_probe(const std::shared_ptr<const bool>& completed);
   [[nodiscard]] std::chrono::milliseconds part_of_rest(int part) const;
+  [[nodiscard]] bool interrupted() const { return settings_.yields && stop_.out_of_patience(); }
 
   Connection* const connection_;
   const IoQueues& io_;

@@ -32,6 +32,8 @@ using Clock = std::chrono::steady_clock;
 using Handle = std::variant<rdma_cm_id*, int>;
 
 thread_local Clock::time_point t_wait_until = Clock::time_point::max();
+/** Of the CmWaitLimit that has one; may be null. */
+thread_local const std::function<bool()>* t_interrupted = nullptr;
 thread_local ConnectionWatch* t_watch = nullptr;
 
 void disconnect(rdma_cm_id* id) {
@@ -194,7 +196,9 @@ ConnectionWatch* current_watch() {
   return t_watch;
 }
 
-CmWaitLimit::CmWaitLimit(std::chrono::milliseconds limit) : before_(t_wait_until) {
+CmWaitLimit::CmWaitLimit(std::chrono::milliseconds limit, const std::function<bool()>* interrupted)
+    : before_(t_wait_until), interrupted_before_(t_interrupted) {
+  if (interrupted != nullptr) t_interrupted = interrupted;
   if constexpr (kAsyncQueuePairs) return;
   // Does not read the clock for a limit of 0, which pollers set all the time.
   const auto until = limit.count() == 0 ? Clock::time_point::min() : Clock::now() + limit;
@@ -203,6 +207,7 @@ CmWaitLimit::CmWaitLimit(std::chrono::milliseconds limit) : before_(t_wait_until
 
 CmWaitLimit::~CmWaitLimit() {
   t_wait_until = before_;
+  t_interrupted = interrupted_before_;
 }
 
 namespace {
@@ -238,6 +243,7 @@ thread_local EmptyReads t_socket_reads;
 thread_local bool t_gave_event = false;
 
 bool has_waited_enough() {
+  if (t_interrupted != nullptr && (*t_interrupted)()) return true;
   if (t_wait_until == Clock::time_point::max()) return false;
   return t_wait_until == Clock::time_point::min() || Clock::now() >= t_wait_until;
 }

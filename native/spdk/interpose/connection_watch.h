@@ -116,13 +116,15 @@ class ConnectionWatch {
  */
 class CmWaitLimit {
  public:
-  explicit CmWaitLimit(std::chrono::milliseconds limit);
+  /** @param interrupted whether the rest of the limit is not to be waited for; may be null, and outlives this otherwise */
+  explicit CmWaitLimit(std::chrono::milliseconds limit, const std::function<bool()>* interrupted = nullptr);
   ~CmWaitLimit();
   CmWaitLimit(const CmWaitLimit&) = delete;
   CmWaitLimit& operator=(const CmWaitLimit&) = delete;
 
  private:
   const std::chrono::steady_clock::time_point before_;
+  const std::function<bool()>* const interrupted_before_;
 };
 
 }  // namespace spdk_nvme::spdk

@@ -144,9 +144,9 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
 
     it('before a reset: detaches with little time that are called during that end in it, and none is wedged', async () => {
       const cases = [
-        { resetMs: 300, afterMs: 20, detachMs: 300 },
-        { resetMs: 300, afterMs: 400, detachMs: 300 },
-        { resetMs: 5_000, afterMs: 100, detachMs: 600 },
+        { resetMs: 300, afterMs: 20, detachMs: 800 },
+        { resetMs: 300, afterMs: 400, detachMs: 500 },
+        { resetMs: 5_000, afterMs: 100, detachMs: 800 },
       ];
       const controllers = await Promise.all(
         cases.map((_, i) => fixture.env.attach(target.ids[i] as string, { ioQueues: 2 })),

@@ -370,7 +370,8 @@ namespace spdk_nvme::spdk {
 
 void log_to(LogSink /*sink*/) {}
 void set_log_level(int /*level*/) {}
-CmWaitLimit::CmWaitLimit(std::chrono::milliseconds /*limit*/) {}
+CmWaitLimit::CmWaitLimit(std::chrono::milliseconds /*limit*/, const std::function<bool()>* /*interrupted*/)
+    : interrupted_before_(nullptr) {}
 CmWaitLimit::~CmWaitLimit() = default;
 
 }  // namespace spdk_nvme::spdk
