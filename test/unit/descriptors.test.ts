@@ -39,8 +39,8 @@ it('A machine whose host files cannot be read for that reason is no other host',
     const simulation = simulate();
     const subsystem = simulation.addTarget().addSubsystem('nqn.2026-11.dev.spdk-nvme:disk');
     const env = await Environment.init();
-    await outcome(() => env.attach(subsystem.id, { hostNqn: 'nqn.2026-11.dev.spdk-nvme:host' }));
     const hostId = '8f3b416d-81bd-47ac-95c5-78f60a9dd181';
+    await outcome(() => env.attach(subsystem.id, { hostNqn: 'nqn.2026-11.dev.spdk-nvme:host', hostId }));
     fill();
     const calls = [
       outcome(() => env.attach(subsystem.id)),
@@ -55,4 +55,17 @@ it('A machine whose host files cannot be read for that reason is no other host',
     await env.close();`);
   const full = 'ERR_SPDK_NO_DESCRIPTORS';
   expect(outcomes).toEqual([full, 'ERR_SPDK_NO_PATH', full, full, full, 'ok', 'ok']);
+});
+
+it('A machine whose host files were read before is the same host without a descriptor', () => {
+  const outcomes = printed(`
+    const subsystem = simulate().addTarget().addSubsystem('nqn.2026-11.dev.spdk-nvme:disk');
+    const env = await Environment.init();
+    await env.attach(subsystem.id);
+    fill();
+    const again = await outcome(() => env.attach(subsystem.id));
+    free();
+    console.log(JSON.stringify(again));
+    await env.close();`);
+  expect(outcomes).toBe('ERR_SPDK_ALREADY_ATTACHED');
 });
