@@ -18,11 +18,14 @@ import { type NotingProxy, noteConnects } from './noting-proxy.js';
 const machine = vi.hoisted(() => ({ folder: '/nonexistent', reads: 0 }));
 vi.mock('../../lib/options/host-identity.js', async (original) => {
   const real = await original<typeof import('../../lib/options/host-identity.js')>();
-  const readMachineFiles = () => {
+  const readers = new Map<string, ReturnType<typeof real.machineFiles>>();
+  const read = () => {
     machine.reads += 1;
-    return real.readHostFiles(machine.folder);
+    const reader = readers.get(machine.folder) ?? real.machineFiles(machine.folder);
+    readers.set(machine.folder, reader);
+    return reader();
   };
-  return { ...real, readMachineFiles };
+  return { ...real, machineFiles: () => read };
 });
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4474' } as const;
