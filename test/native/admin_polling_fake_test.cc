@@ -25,28 +25,34 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kLimit = 10s;
 
-TEST(AdminPolling, NoticesALossInThePollThatBeginsToDisconnect) {
-  const auto services = std::make_shared<ControllerServices>(1, 0);
-  services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
-  ControlThreads threads;
-  const auto controller = Controller::start(services, threads, fake::request(1'000), {});
-  ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }, kLimit));
+class AdminPolling : public testing::Test {
+ protected:
+  void SetUp() override { services_->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{})); }
+
+  std::shared_ptr<Controller> attach(const Controller::Request& request = fake::request(1'000)) {
+    auto controller = Controller::start(services_, threads_, request, {});
+    EXPECT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }, kLimit));
+    return controller;
+  }
+
+  const std::shared_ptr<ControllerServices> services_ = std::make_shared<ControllerServices>(2, 0);
+  ControlThreads threads_;
+};
+
+TEST_F(AdminPolling, NoticesALossInThePollThatBeginsToDisconnect) {
+  const auto controller = attach();
   fake::begin_to_disconnect_admin_queues();
   EXPECT_TRUE(comes_true([&] { return controller->state() == ControllerState::failed; }, kLimit));
   controller->detach({.drain = 0ms, .timeout = 300ms}, [](const DetachReport& /*report*/) {});
   EXPECT_TRUE(controller->wait_for_end(kLimit));
-  EXPECT_TRUE(threads.join_for(kLimit));
+  EXPECT_TRUE(threads_.join_for(kLimit));
 }
 
-TEST(AdminPolling, IsOnceForAKeepAliveThatIsCompletedAtOnce) {
+TEST_F(AdminPolling, IsOnceForAKeepAliveThatIsCompletedAtOnce) {
   constexpr uint32_t kKeepAliveMs = 200;
-  const auto services = std::make_shared<ControllerServices>(2, 0);
-  services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
-  ControlThreads threads;
   auto request = fake::request(1'000);
   request.connect.keep_alive_ms = kKeepAliveMs;
-  const auto controller = Controller::start(services, threads, request, {});
-  ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }, kLimit));
+  const auto controller = attach(request);
   std::this_thread::sleep_for(50ms);
   const uint64_t before = fake::target().admin_polls;
   const auto began = Clock::now();
@@ -60,17 +66,13 @@ TEST(AdminPolling, IsOnceForAKeepAliveThatIsCompletedAtOnce) {
   EXPECT_TRUE(controller->wait_for_end(kLimit));
 }
 
-TEST(AdminPolling, OfManyControllersTakesPlaceTogether) {
+TEST_F(AdminPolling, OfManyControllersTakesPlaceTogether) {
   constexpr int kControllers = 24;
-  const auto services = std::make_shared<ControllerServices>(2, 0);
-  services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
-  ControlThreads threads;
   auto request = fake::request(1'000);
   request.connect.keep_alive_ms = 10'000;
   std::vector<std::shared_ptr<Controller>> controllers;
   for (int i = 0; i < kControllers; i++) {
-    controllers.push_back(Controller::start(services, threads, request, {}));
-    ASSERT_TRUE(comes_true([&] { return controllers.back()->state() == ControllerState::attached; }, kLimit));
+    controllers.push_back(attach(request));
     // So that neither their polls nor their Keep Alives begin together.
     std::this_thread::sleep_for(7ms);
   }
@@ -86,20 +88,12 @@ TEST(AdminPolling, OfManyControllersTakesPlaceTogether) {
   EXPECT_LE(fewest, 15);
   for (const auto& one : controllers) one->detach({.timeout = kLimit}, [](const DetachReport& /*report*/) {});
   for (const auto& one : controllers) EXPECT_TRUE(one->wait_for_end(kLimit));
-  EXPECT_TRUE(threads.join_for(kLimit));
+  EXPECT_TRUE(threads_.join_for(kLimit));
 }
 
-TEST(AdminPolling, IsSeldomForACommandThatTakesLong) {
-  const auto services = std::make_shared<ControllerServices>(2, 0);
-  services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
-  ControlThreads threads;
-  auto request = fake::request(1'000);
-  const auto controller = Controller::start(services, threads, request, {});
+TEST_F(AdminPolling, IsSeldomForACommandThatTakesLong) {
+  const auto controller = attach();
   const auto limit = Clock::now() + kLimit;
-  while (controller->state() == ControllerState::attaching && Clock::now() < limit) {
-    std::this_thread::sleep_for(1ms);
-  }
-  ASSERT_EQ(controller->state(), ControllerState::attached);
 
   // Such as an Asynchronous Event Request, which completes with the next event, or never.
   fake::target().silent = true;
@@ -121,7 +115,7 @@ TEST(AdminPolling, IsSeldomForACommandThatTakesLong) {
   EXPECT_TRUE(ended);
   controller->detach({.timeout = kLimit}, [](const DetachReport& /*report*/) {});
   EXPECT_TRUE(controller->wait_for_end(kLimit));
-  for (const auto& poller : services->pollers) {
+  for (const auto& poller : services_->pollers) {
     poller->stop();
     EXPECT_TRUE(poller->join_for(kLimit));
   }

@@ -141,6 +141,7 @@ class Connection {
   /**
    * Destroys SPDK's controller, and rejects the admin commands that were not sent.
    * @param shutdown_limit what the target gets to respond to its shutdown
+   * @param interrupted whether the rest of that is not to be waited for; called by any thread, and may be null
    */
   void destroy(std::chrono::milliseconds shutdown_limit = kShutdownLimit,
                const std::function<bool()>& interrupted = nullptr);
