@@ -33,6 +33,7 @@ export class RequestEnd {
   #asked = false;
   #status = 0;
   #whole = false;
+  #ended = false;
   /** Whether an earlier attempt was lost with its connection, whatever becomes of this one. */
   readonly #lost: boolean;
 
@@ -86,6 +87,9 @@ export class RequestEnd {
   }
 
   #end(outcome: OperationOutcome): void {
+    // What took too long may end later.
+    if (this.#ended) return;
+    this.#ended = true;
     eventLoop.clearTimeout(this.#timer);
     const isLost = outcome === 'aborted' && this.#lost;
     const sentence = isLost ? lostAttempt : sentences[outcome];

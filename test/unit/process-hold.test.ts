@@ -122,6 +122,22 @@ describe.each(['adaptive', 'threads', 'inline'])('a process ends, with polling: 
     expect(run(polling, program)).toEqual(ended('false 0 true 1\n'));
   });
 
+  it('not while a command is waited for after one whose end at the controller came too late to be waited for', () => {
+    const program = `
+      const late = (onTimeout) =>
+        ns.write(Buffer.alloc(512), { offset: 0, timeoutMs: 30, onTimeout }).catch(({ outcome }) => outcome);
+      target.silent = true;
+      const outcomes = await Promise.all([late('abort'), late('reset')]);
+      target.silent = false;
+      while (queuePair.pending > 0 || controller.state !== 'attached')
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      target.silent = true;
+      setTimeout(() => (target.silent = false), 100).unref();
+      await ns.write(Buffer.alloc(512, 5), { offset: 0 });
+      console.log(...outcomes, disk.data[0]);`;
+    expect(run(polling, program)).toEqual(ended('unknown unknown 5\n'));
+  });
+
   it('not while another command is waited for, and what nobody waits for still ends', () => {
     const program = `
       target.silent = true;
