@@ -1,7 +1,7 @@
 // Writing a namespace as a stream.
 
 import { Writable } from 'node:stream';
-import { codedError } from '../errors/spdk-error.js';
+import { codedError, SpdkError } from '../errors/spdk-error.js';
 import { throwUncaught } from '../internal/event-loop.js';
 import { Outcome } from '../internal/pending-call.js';
 import type { DmaMemory } from '../io/dma-memory.js';
@@ -95,6 +95,9 @@ export class NamespaceWriteStream extends Writable {
     if (from + length > end) throw noSpace(what, `of the stream, ${end}`);
     for (let taken = 0; taken < length; ) {
       this.#stage ??= await this.#stages.take();
+      // Its memory may be that of a write which has timed out, and which the controller may still carry out.
+      if (this.destroyed)
+        throw this.errored ?? new SpdkError('ERR_SPDK_ABORTED', `${what}: the stream was destroyed`);
       if (bytes.byteLength !== length) throw changed(what);
       const room = partEnd(this.#position, this.#plan, this.#access.disk.blockSize) - this.#position;
       const part = bytes.subarray(taken, taken + room - this.#filled);

@@ -1,10 +1,13 @@
 // The memory of streams: how much of it, and what is left for others.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { SpdkError } from '../../../lib/index.js';
 import { regionOf } from '../../../lib/io/dma-memory.js';
 import { StagePool } from '../../../lib/streams/stages.js';
 import type { StreamPlan } from '../../../lib/streams/stream-options.js';
 import { FakeMemory } from './fake.js';
+import { setUp } from './set-up.js';
 
 const MiB = 1 << 20;
 
@@ -42,4 +45,22 @@ describe('the buffers of a stream', () => {
     const later = await new StagePool(memory.dma, plan(100 * MiB), 2).take();
     expect(regionOf(later)).toBeDefined();
   });
+
+  it('of writes that timed out get nothing else, since the controller may still carry these out', async () => {
+    const { fake, ns, pair } = setUp();
+    const errors: string[] = [];
+    const stream = ns.createWriteStream({ chunkBytes: 4096, concurrency: 1, timeoutMs: 20 });
+    stream.on('error', (error) => errors.push(codeOfError(error)));
+    stream.write(Buffer.alloc(3 * 4096, 'a').fill('b', 4096), (error) =>
+      errors.push(error ? codeOfError(error) : 'none'),
+    );
+    await sleep(60);
+    expect(errors).toEqual(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_TIMEOUT']);
+    expect(pair.commands.map(({ block }) => block)).toEqual([0]);
+    pair.complete();
+    expect(Buffer.from(fake.disk.subarray(0, 4096)).equals(Buffer.alloc(4096, 'a'))).toBe(true);
+    expect(fake.disk.subarray(4096).every((byte) => byte === 0)).toBe(true);
+  });
 });
+
+const codeOfError = (error: Error): string => (error as SpdkError).code;
