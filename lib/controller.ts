@@ -24,6 +24,7 @@ import type { IoCounts, IoLimits } from './io/submission-queue.js';
 import { KeyChanges } from './keys/changes.js';
 import { wipeKeys } from './keys/reading.js';
 import { Management } from './management.js';
+import { Refresh } from './multipath/refresh.js';
 import type { Namespace } from './namespace.js';
 import { NamespaceList } from './namespace-list.js';
 import { ignoringErrors } from './native/addon.js';
@@ -163,6 +164,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly #namespaces: NamespaceList;
   readonly #keys: KeyChanges;
   readonly #detached: ControllerServices['detached'];
+  /** One reading at a time: a controller may send events as fast as it likes. A connection that ends meanwhile takes the log with it. */
+  readonly #notifications = new Refresh(0, {
+    ready: () => true,
+    read: () => this.#readNotifications().catch(() => {}),
+  });
   #info: ControllerInfo;
   #detaching: Promise<DetachReport> | undefined;
   /** What calls of reset() wait for, by the number of the reset that answers them. */
@@ -375,19 +381,20 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     if (changed.notes) this.events.announce(() => this.#emit('notes', notes));
   }
 
-  /** @internal Reads the reservation notification log, when it has entries. Each reading takes one entry out of it. */
+  /** @internal Reads the reservation notification log, when it has entries. */
   onReservationsChanged(): void {
-    const read = async (): Promise<void> => {
-      for (;;) {
-        const page = await this.admin.logPage(notificationPage, notificationBytes, 0);
-        const notification = decodeNotification(page);
-        if (!notification) return;
-        this.events.announce(() => this.#emit('reservation', notification));
-        if (notification.left === 0) return;
-      }
-    };
-    // A connection that ends meanwhile takes the log with it.
-    read().catch(() => {});
+    this.#notifications.request();
+  }
+
+  /** Each command takes one entry out of the log. */
+  async #readNotifications(): Promise<void> {
+    for (;;) {
+      const page = await this.admin.logPage(notificationPage, notificationBytes, 0);
+      const notification = decodeNotification(page);
+      if (!notification) return;
+      this.events.announce(() => this.#emit('reservation', notification));
+      if (notification.left === 0) return;
+    }
   }
 
   /** @internal Has a discovery controller report changes of its log on the present connection. */

@@ -109,6 +109,29 @@ describe('a reservation', () => {
     expect(heard[0]).toHaveLength(2);
   });
 
+  it('has one reading of notifications at a time, however many events a controller sends', async () => {
+    const [controller] = controllers as [Controller, ...Controller[]];
+    const read = vi.spyOn(controller.admin, 'logPage');
+    // Each reading finds one that says that more are left.
+    const full = Buffer.alloc(64);
+    full[8] = 2;
+    full[9] = 255;
+    const turns: ((page: Buffer) => void)[] = [];
+    read.mockImplementation(() => new Promise((resolve) => turns.push(resolve)));
+    for (let event = 0; event < 100; event++) controller.onReservationsChanged();
+    await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(1));
+    for (let i = 0; i < 5; i++) {
+      turns.shift()?.(full);
+      await vi.waitFor(() => expect(turns).toHaveLength(1));
+    }
+    // Once more for the events since it began, and not for each.
+    turns.shift()?.(Buffer.alloc(64));
+    await vi.waitFor(() => expect(turns).toHaveLength(1));
+    turns.shift()?.(Buffer.alloc(64));
+    await new Promise(setImmediate);
+    expect(read).toHaveBeenCalledTimes(7);
+  });
+
   it('of all registrants ends with the last of them, and with another type by one of them', async () => {
     const all = 'exclusive-access-all-registrants';
     await one.reservations.register(1n);
