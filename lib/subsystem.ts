@@ -35,6 +35,7 @@ import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } 
 import {
   type CheckAttach,
   isSamePath,
+  maxPaths,
   type PathPolicy,
   type PathSelector,
   type PathSpec,
@@ -206,6 +207,11 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       paths: () => this.#paths.filter(({ state }) => state !== 'detached'),
       add: (id) => this.#addListed(id),
       remove: (path) => void this.removePath(path).catch(() => {}),
+      leftOut: (addresses) =>
+        this.#note(
+          'note',
+          `listed addresses that are not used, because there are ${maxPaths} paths: ${addresses}`,
+        ),
     });
     this.#paths = resolved.paths.map((spec) => this.#create(spec));
   }
@@ -309,7 +315,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   /**
    * Follows a discovery service: paths that its log lists for this subsystem are added, with the options of the
    * subsystem, and those that vanish from the logs of all services that are followed are removed, unless no other path
-   * is up. Paths that no log has listed are not touched. Ends with the watch, whose end leaves the paths as they are, by
+   * is up. Paths that no log has listed are not touched. Of a log with more addresses as many are used as 64 paths have. Ends with the watch, whose end leaves the paths as they are, by
    * {@link unfollow}, or with the detach.
    * @param watch of `env.watchDiscovery()`
    * @throws {SpdkTypeError} not a watch

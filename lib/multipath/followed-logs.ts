@@ -1,6 +1,7 @@
 // The paths of a subsystem, as discovery services list them.
 
 import { canSecure, type DiscoveryEntry, type DiscoveryLog } from '../discovery/log.js';
+import { maxPaths } from '../options/subsystem.js';
 import { formatTransportId, type TransportId } from '../options/transport-id.js';
 
 /** A watched discovery service, as far as its log goes. */
@@ -27,12 +28,14 @@ export interface FollowServices<Path extends FollowingPath> {
   readonly paths: () => readonly Path[];
   readonly add: (id: TransportId) => void;
   readonly remove: (path: Path) => void;
+  /** Called with the number of listed addresses that are not added, because the subsystem has enough paths. */
+  readonly leftOut: (addresses: number) => void;
 }
 
 /**
  * Adds the paths that appear in the logs of discovery services, and removes those that vanish from all of them. Paths that
  * no log has had are the program's. The last path that is up stays: a log without any is more often a target that is
- * being set up than one that is gone.
+ * being set up than one that is gone. A log may list any number: what does not fit beside the paths that stay is left out.
  */
 export class FollowedLogs<Path extends FollowingPath> {
   readonly #services: FollowServices<Path>;
@@ -103,15 +106,23 @@ export class FollowedLogs<Path extends FollowingPath> {
     const paths = this.#services.paths();
     const present = new Set(paths.map(keyOf));
     const leaving = new Set(paths.filter(({ state }) => state === 'detaching').map(keyOf));
-    for (const [key, id] of this.#listed) {
-      this.#vanished.delete(key);
-      if (before.has(key)) continue;
-      if (leaving.has(key)) this.#returning.add(key);
-      else if (!present.has(key)) this.#services.add(id);
-    }
+    for (const key of this.#listed.keys()) this.#vanished.delete(key);
     for (const key of before.keys()) {
       if (!this.#listed.has(key) && present.has(key)) this.#vanished.set(key, watch);
     }
+    const goes = (path: Path) => path.state === 'detaching' || this.#vanished.has(keyOf(path));
+    let room = maxPaths - paths.filter((path) => !goes(path)).length;
+    const leftOut: string[] = [];
+    for (const [key, id] of this.#listed) {
+      if (before.has(key)) continue;
+      if (leaving.has(key)) this.#returning.add(key);
+      else if (present.has(key)) continue;
+      else if (room-- > 0) this.#services.add(id);
+      else leftOut.push(key);
+    }
+    // Looked at again with the next change.
+    for (const key of leftOut) this.#listed.delete(key);
+    if (leftOut.length > 0) this.#services.leftOut(leftOut.length);
     this.update();
   }
 

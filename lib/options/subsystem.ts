@@ -84,7 +84,8 @@ export interface ResolvedSubsystemOptions {
 /** Checks the options of an attach. */
 export type CheckAttach = (options: AttachOptions, id: TransportId) => ResolvedAttachOptions;
 
-const maxPaths = 64;
+/** The most paths that are given at once, or that a discovery log adds up to. */
+export const maxPaths = 64;
 const defaultLossMs = 60_000;
 
 /**

@@ -74,6 +74,21 @@ it('removes a path of the log that the program has given, and none that no log h
   await until(() => up() === '23' || up() === '32');
 });
 
+it('has at most 64 paths, however many addresses a log has, and exchanges them for others', async () => {
+  const nowhere = Array.from({ length: 10_000 }, (_, i) => entry(`198.18.${i >> 8}.${i & 255}`));
+  discovery.entries = [...nowhere, entry('192.0.2.1')];
+  await until(() => watch.log.entries.length === nowhere.length + 1);
+  const begun = performance.now();
+  subsystem.follow(watch);
+  expect(performance.now() - begun).toBeLessThan(5_000);
+  expect(subsystem.paths).toHaveLength(64);
+  expect(subsystem.history.at(-1)?.text).toBe(
+    'listed addresses that are not used, because there are 64 paths: 9937',
+  );
+  discovery.entries = [entry('192.0.2.1'), ...nowhere.slice(100, 162), entry('192.0.2.2')];
+  await until(() => subsystem.paths.length === 64 && up() === '12');
+});
+
 it('keeps the last path that is up until there is another one', async () => {
   subsystem.follow(watch);
   discovery.entries = [];
