@@ -66,6 +66,20 @@ TEST_F(AdminPolling, IsOnceForAKeepAliveThatIsCompletedAtOnce) {
   EXPECT_TRUE(controller->wait_for_end(kLimit));
 }
 
+TEST_F(AdminPolling, TakesTurnsThatATargetWithoutPatienceCannotMakeEndless) {
+  fake::target().granted_keep_alive_ms = 1;
+  auto request = fake::request(1'000);
+  request.connect.keep_alive_ms = 10'000;
+  const auto controller = attach(request);
+  fake::target().granted_keep_alive_ms = 0;
+  std::this_thread::sleep_for(50ms);
+  const uint64_t before = fake::target().admin_polls;
+  std::this_thread::sleep_for(500ms);
+  EXPECT_LT(fake::target().admin_polls - before, 150U);
+  controller->detach({.timeout = kLimit}, [](const DetachReport& /*report*/) {});
+  EXPECT_TRUE(controller->wait_for_end(kLimit));
+}
+
 TEST_F(AdminPolling, OfManyControllersTakesPlaceTogether) {
   constexpr int kControllers = 24;
   auto request = fake::request(1'000);

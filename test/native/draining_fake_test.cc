@@ -96,6 +96,24 @@ TEST_F(Draining, DoesNotWaitForAdminCommandsThatAreGivenUpBeforeOrMeanwhile) {
   EXPECT_FALSE(first.result.completed || second.result.completed);
 }
 
+TEST_F(Draining, CountsFromTheCallThoughTheControllerWasAskedForItsNamespacesThen) {
+  const std::atomic_ref<uint32_t> pending(
+      controller->queue_pairs().at(0).ring->words()[RingLayout::kPendingWord]);
+  pending = 1;
+  fake::target().silent = true;
+  fake::report_namespace_change();
+  // The call waits for the target then, and so does the detach, less than it would for one that does not respond.
+  std::this_thread::sleep_for(200ms);
+  const auto called = std::chrono::steady_clock::now();
+  controller->detach({.drain = 1'900ms, .timeout = 2'400ms},
+                     [this](const DetachReport& /*report*/) { detached = true; });
+  std::this_thread::sleep_for(600ms);
+  EXPECT_EQ(controller->state(), ControllerState::attached);
+  fake::target().silent = false;
+  EXPECT_TRUE(comes_true([&] { return detached.load(); }, kLimit));
+  EXPECT_LT(std::chrono::steady_clock::now() - called, 2'400ms);
+}
+
 TEST_F(Draining, DoesNotWaitForAnEvent) {
   fake::target().held_opcode = SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
   event.send(*controller, SPDK_NVME_OPC_ASYNC_EVENT_REQUEST);

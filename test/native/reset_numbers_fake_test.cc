@@ -123,6 +123,17 @@ TEST_F(ResetNumbers, AResetThatFailsAnswersWhatWasRequestedBefore) {
   expect_steps({"begun 1", "lost", "failed 1", "begun 2", "done 2"});
 }
 
+TEST_F(ResetNumbers, AConnectionThatIsLostAtOnceIsFollowedByAnother) {
+  attach({.delay = 5ms, .loss_timeout = ReconnectPolicy::kForever});
+  // So that the new connection is asked for its limits when it is lost.
+  fake::target().held_opcode = SPDK_NVME_OPC_IDENTIFY;
+  const uint64_t before = fake::target().connected;
+  fake::lose_admin_queues();
+  while (fake::target().connected == before) std::this_thread::yield();
+  fake::lose_admin_queues();
+  expect_steps({"begun 1", "done 1", "begun 2", "done 2"});
+}
+
 TEST_F(ResetNumbers, ALossIsNoEndOfAReset) {
   attach();
   fake::lose_admin_queues();

@@ -40,6 +40,8 @@ constexpr auto kFresh = 5ms;
 constexpr auto kEagerTime = 200us;
 /** SPDK sends a Keep Alive in the first poll after half of the time that the target granted. */
 constexpr int kPollsInKeepAlive = 4;
+/** Also where a target grants less, which would take all of a processor. */
+constexpr auto kShortestPollInterval = 10ms;
 /** A Keep Alive's timeout of so many polls is not much longer if it is noticed with the next one. */
 constexpr int kPollsInLongTimeout = 16;
 /**
@@ -163,8 +165,10 @@ Clock::time_point Connection::next_poll() const {
            std::clamp<Clock::duration>(taken / kPollsInBusyTime, kShortestBusyInterval, kLongestBusyInterval);
   }
   Clock::duration interval = reported_ == Reported::data ? kLongestPollInterval : kPollInterval;
-  if (granted_.keep_alive > 0ms)
-    interval = std::min<Clock::duration>(interval, granted_.keep_alive / kPollsInKeepAlive);
+  if (granted_.keep_alive > 0ms) {
+    const auto part = std::max(granted_.keep_alive / kPollsInKeepAlive, kShortestPollInterval);
+    interval = std::min<Clock::duration>(interval, part);
+  }
   const auto next = last_poll_ + interval;
   // What is polled so often looks at its Keep Alive in these polls: looks of their own would keep the wake-ups of many controllers apart.
   if (reported_ != Reported::data && interval * kPollsInLongTimeout <= keep_alive_timeout_) return next;

@@ -197,7 +197,11 @@ bool ControlLoop::serve() {
     if (connection_->take_reservation_change()) events_.reservations_changed();
     if (const Status loss = connection_->take_loss(); !loss.ok()) lose(loss);
   }
-  if (reset_wanted_) reset_now();
+  if (reset_wanted_) {
+    reset_now();
+    // The new connection may have been lost already.
+    more = true;
+  }
   if (state() == ControllerState::failed) destroy_connection();
   return posted || more;
 }

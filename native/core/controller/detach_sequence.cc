@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 bool DetachSequence::drain(const std::function<void()>& meanwhile) {
   const auto completed = send_probe();
-  connection_->poll_until([&, limit = begun_ + settings_.drain] {
+  connection_->poll_until([&, limit = settings_.since + settings_.drain] {
     meanwhile();
     // When the environment ends, JavaScript does not lower its count any more.
     const bool drained = io_.pending() == 0 && !connection_->admin_draining();
@@ -46,7 +46,7 @@ bool DetachSequence::wait_for_probe(const std::shared_ptr<const bool>& completed
 
 /** What a step gets that waits for the target, which may have stopped responding since: a second, or a part of what the caller has left. */
 std::chrono::milliseconds DetachSequence::part_of_rest(int part) const {
-  const auto left = begun_ + settings_.timeout - Clock::now();
+  const auto left = settings_.since + settings_.timeout - Clock::now();
   return std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(left) / part, 0ms, 1'000ms);
 }
 

@@ -28,6 +28,8 @@ struct DetachSettings {
   bool report_states = true;
   /** In a reset: a detach that is called meanwhile does not wait for the target as long as the reset would. */
   bool yields = false;
+  /** When it was called: its thread may have had to wait for the target before. */
+  std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 
   /**
    * A controller that has not completed the probe by then counts as dead: a second, or a part of the time that its

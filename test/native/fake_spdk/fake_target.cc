@@ -206,6 +206,8 @@ int spdk_nvme_probe_poll_async(spdk_nvme_probe_ctx* probe) {
       g_controllers.insert(controller);
     }
     fake::target().connected++;
+    if (const uint32_t granted = fake::target().granted_keep_alive_ms; granted > 0)
+      probe->options.keep_alive_timeout_ms = granted;
     probe->attached(&probe->options, &probe->id, controller, &probe->options);
   }
   {

@@ -30,6 +30,8 @@ struct Target {
   std::atomic<uint64_t> destroyed{0};
   /** What the latest connect allows each admin command. */
   std::atomic<uint32_t> admin_timeout_ms{0};
+  /** How long it waits for a Keep Alive; 0: as long as it was asked to. */
+  std::atomic<uint32_t> granted_keep_alive_ms{0};
   /** Queue pairs in a poll group do not get connected. */
   std::atomic<bool> holds_queue_pairs{false};
   /** How often admin queues were polled. */
