@@ -96,8 +96,6 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #region: DmaRegion | undefined;
   /** Slots with a described or sent command. */
   readonly #used: Uint8Array;
-  /** How many calls of `wait()` since the last one that let the event loop turn. */
-  #atOnce = 0;
   #described = 0;
   #sent = 0;
   #reaped = 0;
@@ -273,8 +271,9 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #wait(options: BatchWaitOptions | undefined, loop?: object): Promise<number> {
     this.#checkOpen();
     const limits = waitLimits(options);
-    this.#queue.batchAwaits(undefined);
-    const rests = this.#atOnce === maxAtOnce && this.outstanding > 0 && this.#state === 'open';
+    const queue = this.#queue;
+    queue.batchAwaits(undefined);
+    const rests = queue.atOnce >= maxAtOnce && this.outstanding > 0 && this.#state === 'open';
     const mayCollect = this.#waiters.length === 0 && !rests && this.#arrays === 'free';
     let count = mayCollect ? this.#collect() : 0;
     if (count === 0) {
@@ -288,12 +287,12 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
       }
     }
     if (count > 0) {
-      this.#atOnce = Math.min(this.#atOnce + 1, maxAtOnce);
+      queue.atOnce++;
       this.#give();
       return Promise.resolve(count);
     }
-    this.#atOnce = 0;
     if (this.#idle) return Promise.resolve(0);
+    queue.atOnce = 0;
     if (rests || this.#arrays === 'unread') this.#wakeLater();
     if (this.#ownIdle) this.#queue.batchAwaits(true);
     this.#queue.resumePolling();

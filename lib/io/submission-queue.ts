@@ -72,6 +72,8 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   /** The error for new operations; undefined if they are accepted. */
   rejection: (() => SpdkError) | undefined = undefined;
   waitsIn: MemoryWaitQueue | undefined = undefined;
+  /** How many calls of `wait()` of its batches, one after the other, since the last one that let the event loop turn. */
+  atOnce = 0;
   readonly #services: QueueServices;
   /** By slot: the request of the command, the offset of its data in the range, and the memory that its data is copied through. */
   readonly #requests: (IoRequest | undefined)[];

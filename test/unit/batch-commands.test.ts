@@ -194,34 +194,59 @@ describe('completions in a loop', () => {
 /** A queue that only passes commands on to a ring. */
 const queueOf = (ring: object) => {
   const nothing = () => {};
-  const calls = { count: nothing, publish: nothing, resumePolling: nothing, batchAwaits: nothing };
-  return { ring, limits: {}, counts: {}, ...calls } as unknown as SubmissionQueue;
+  const calls = {
+    count: nothing,
+    publish: nothing,
+    resumePolling: nothing,
+    batchAwaits: nothing,
+    reap: nothing,
+  };
+  return { ring, limits: {}, counts: {}, atOnce: 0, ...calls } as unknown as SubmissionQueue;
 };
 
-it('wait() in a loop lets the event loop turn where completions are always there', async () => {
+describe('wait() in a loop lets the event loop turn where completions are always there', () => {
+  const sent: number[] = [];
   const ring = {
     capacity: 8,
     free: 8,
     take: () => 0,
     describe: () => {},
-    push: () => {},
-    reap: (sink: CompletionSink) => sink.complete(0, 0, 0),
+    push: (slot: number) => sent.push(slot),
+    poll: () => {},
+    reap: (sink: CompletionSink) => {
+      for (const slot of sent.splice(0)) sink.complete(slot, 0, 0);
+    },
     dropUnpublished: () => {},
   };
   const hooks = { owns: () => true, rejection: () => undefined, closed: () => {} };
-  const always = Batch.create(queueOf(ring), hooks);
-  let turned = false;
-  setImmediate(() => {
-    turned = true;
+  const flushed = async (batch: Batch): Promise<void> => {
+    batch.flush(ns, 0);
+    batch.submit();
+    expect(await batch.wait()).toBe(1);
+  };
+  const queue = queueOf(ring);
+  const always = Batch.create(queue, hooks);
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['in one batch', () => flushed(always)],
+    ['and is called until nothing is outstanding', () => flushed(always).then(() => always.wait())],
+    [
+      'in a batch for each group of commands',
+      async () => {
+        using batch = Batch.create(queue, hooks);
+        await flushed(batch);
+      },
+    ],
+  ])('%s', async (_, group) => {
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    let groups = 0;
+    for (; !turned && groups < 1_000; groups++) await group();
+    expect(turned).toBe(true);
+    expect(groups).toBeLessThan(100);
   });
-  let waits = 0;
-  for (; !turned && waits < 1_000; waits++) {
-    always.flush(ns, 0);
-    always.submit();
-    expect(await always.wait()).toBe(1);
-  }
-  expect(turned).toBe(true);
-  expect(waits).toBeLessThan(100);
 });
 
 it('wait() called again before an earlier call has read its completions leaves them to it', async () => {
