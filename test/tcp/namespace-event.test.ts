@@ -30,8 +30,13 @@ beforeAll(async () => {
     const serial_number = polling.toUpperCase();
     const room = { allow_any_host: true, max_namespaces: 8 };
     await local.target.call('nvmf_create_subsystem', { ...of, serial_number, ...room });
-    for (const name of [`First-${polling}`, `Extra-${polling}`]) {
-      await local.target.call('bdev_malloc_create', { name, num_blocks: 2_048, block_size: 512 });
+    for (const [name, block_size] of [
+      ['First', 512],
+      ['Extra', 512],
+      ['Other', 4096],
+    ] as const) {
+      const disk = { name: `${name}-${polling}`, num_blocks: 2_048, block_size };
+      await local.target.call('bdev_malloc_create', disk);
     }
     await local.target.call('nvmf_subsystem_add_ns', { ...of, namespace: { bdev_name: `First-${polling}` } });
     const listen_address = { ...local.listener, adrfam: 'IPv4' };
@@ -39,10 +44,10 @@ beforeAll(async () => {
   }
 });
 
-const add = (polling: PollingMode) =>
+const add = (polling: PollingMode, name = 'Extra') =>
   local.target.call('nvmf_subsystem_add_ns', {
     nqn: nqnOf(polling),
-    namespace: { bdev_name: `Extra-${polling}`, nsid },
+    namespace: { bdev_name: `${name}-${polling}`, nsid },
   });
 const remove = (polling: PollingMode) =>
   local.target.call('nvmf_subsystem_remove_ns', { nqn: nqnOf(polling), nsid });
@@ -89,6 +94,26 @@ describe.each(pollings)('polled by %s', (polling) => {
     await within(limits.response, remove(polling));
     expect(await eventually(limits.response, () => controller.namespaces.length === 1)).toBe(true);
     await within(limits.detach, controller.detach());
+  });
+
+  it('another disk under the id is never reported with the name of the one before', async () => {
+    await add(polling);
+    const proxy = await holdAfterNamespaceEvent(Number(local.listener.trsvcid));
+    const controller = await local.env.attach(local.id(nqnOf(polling), proxy.port), { polling });
+    const reported = [controller.namespaces];
+    controller.on('namespaces', (namespaces) => reported.push(namespaces));
+    // SPDK is asking for the namespaces when the id changes hands, so for SPDK it was there all the time.
+    await remove(polling);
+    await proxy.held;
+    await add(polling, 'Other');
+    proxy.release();
+    const sized = (bytes: number) =>
+      reported.flat().filter(({ id, blockSize }) => id === nsid && blockSize === bytes);
+    expect(await eventually(limits.response, () => sized(4096).length > 0)).toBe(true);
+    expect(sized(4096).map(({ uuid }) => uuid)).not.toContain(sized(512)[0]?.uuid);
+    await within(limits.detach, controller.detach());
+    proxy.close();
+    await remove(polling);
   });
 
   it('a controller follows its namespaces while more admin commands are outstanding than SPDK can have', async () => {

@@ -316,8 +316,9 @@ void Connection::note_loss(Status why) {
 
 bool Connection::namespaces_changed() {
   if (lost()) return false;
-  bool changed = std::exchange(namespaces_stale_, false);
-  if (changed) read_changed_namespaces();
+  // Where SPDK has not read the list, it keeps the identifiers of a namespace that has been replaced: nothing is reported before they
+  // are read again.
+  bool changed = std::exchange(namespaces_stale_, false) && !read_changed_namespaces();
   if (std::exchange(changed_namespaces_read_, false)) {
     // It polls the admin queue without SPDK's own lock, so nothing else may destroy a CM id meanwhile.
     changed |=
@@ -331,18 +332,20 @@ bool Connection::namespaces_changed() {
   return !lost();
 }
 
-/** Reads the list of changes, unless SPDK has: otherwise the controller reports no further one. */
-void Connection::read_changed_namespaces() {
+/** Reads the list of changes, unless SPDK has: otherwise the controller reports no further one. True if it is being read. */
+bool Connection::read_changed_namespaces() {
   const auto log = spdk::unread_log_of_namespaces();
-  if (!log) return;
+  if (!log) return false;
   AdminCommand command;
   command.opcode = SPDK_NVME_OPC_GET_LOG_PAGE;
   command.namespace_id = SPDK_NVME_GLOBAL_NS_TAG;
   command.cdw[0] = log->id | (log->bytes / 4 - 1) << 16;
   command.data.resize(log->bytes);
   command.own = true;
-  command.done = [this](const AdminResult& result) { changed_namespaces_read_ = result.status.ok(); };
+  // A controller without the list has changed all the same.
+  command.done = [this](const AdminResult& /*result*/) { changed_namespaces_read_ = true; };
   admin_commands_.add(std::move(command));
+  return true;
 }
 
 void Connection::watch_log() {

@@ -160,7 +160,7 @@ class Connection {
   [[nodiscard]] bool admin_queue_failed() const;
   void note_completions();
   void lose_admin_queue(const std::string& why, int error_number);
-  void read_changed_namespaces();
+  bool read_changed_namespaces();
   using SetState = bool (QueueSet::*)() const;
   [[nodiscard]] bool any_set(SetState is) const;
   void poll_while_any(SetState is);
@@ -206,7 +206,7 @@ class Connection {
   bool namespaces_stale_ = false;
   bool log_changed_ = false;
   bool reservations_changed_ = false;
-  /** The controller's list of changed namespaces has been read, which SPDK did not do by itself. */
+  /** The controller's list of changed namespaces has been asked for, which SPDK did not do by itself. */
   bool changed_namespaces_read_ = false;
 };
 
