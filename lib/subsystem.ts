@@ -29,7 +29,7 @@ import {
   type SubsystemHistoryKind,
 } from './multipath/history.js';
 import { isSameSubsystem } from './multipath/identity.js';
-import { notOne } from './options/arguments.js';
+import { describe, notOne } from './options/arguments.js';
 import type { AttachOptions } from './options/attach.js';
 import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
 import {
@@ -449,7 +449,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
         if (!other || isSameSubsystem(other, facts)) return;
         throw new SpdkError(
           'ERR_SPDK_FOREIGN_PATH',
-          `${nameOf(path)} leads to another subsystem than the other paths: serial number ${facts.serial}, model ${facts.model}, NQN ${facts.subsystemNqn}`,
+          `${nameOf(path)} leads to another subsystem than the other paths: serial number ${describe(facts.serial)}, model ${describe(facts.model)}, NQN ${describe(facts.subsystemNqn)}`,
         );
       },
       changed: () => this.#update(),

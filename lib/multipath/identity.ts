@@ -40,8 +40,9 @@ const defaultTransitionMs = 10_000;
 /** Reads what several paths need to know of a controller. */
 export async function readFacts(admin: Identify, timeoutMs: number): Promise<ControllerFacts> {
   const data = await admin.identify(identifyController, 0, { timeoutMs });
-  const text = (from: number, bytes: number) => data.toString('latin1', from, from + bytes).trim();
-  const nqn = data.toString('utf8', counts.subnqn, counts.subnqn + 256).split('\0', 1)[0] as string;
+  const upToEnd = (text: string) => text.split('\0', 1)[0] as string;
+  const text = (from: number, bytes: number) => upToEnd(data.toString('latin1', from, from + bytes)).trim();
+  const nqn = upToEnd(data.toString('utf8', counts.subnqn, counts.subnqn + 256));
   const allowed = data.readUInt32LE(counts.mnan);
   return {
     serial: text(at.serial, 20),

@@ -41,6 +41,18 @@ describe('a target that was restarted, and has another serial number', () => {
     await until(() => subsystem.pathsOf(only(subsystem)).length === 2);
   });
 
+  it('is named with what it says of itself, of which nothing steers a terminal or a log', async () => {
+    const subsystem = await attachBoth(all);
+    const first = pathAt(subsystem, 0);
+    takeDown(all.targets[0]);
+    await until(() => first.state === 'reconnecting');
+    restart(0);
+    all.sides[0].serial = 'A\x1b[31m\nB';
+    await until(() => first.error?.code === 'ERR_SPDK_FOREIGN_PATH');
+    expect(first.error?.message).toContain('serial number "A\\u001b[31m\\nB"');
+    expect(subsystem.history.every(({ text }) => !/\p{Cc}/u.test(text))).toBe(true);
+  });
+
   it('fails in the end if the other path stays what it is', async () => {
     const subsystem = await attachBoth(all, { ctrlrLossTimeoutMs: 700 });
     const first = pathAt(subsystem, 0);
