@@ -82,6 +82,8 @@ const anaStates: Readonly<Record<number, string>> = {
 export const anaPage = 0x0c;
 const anaHeaderBytes = 16;
 const anaGroupBytes = 32;
+/** As lib/multipath/ana.ts has it. */
+const maxAnaLogBytes = 4 << 20;
 
 export interface AnaGroup {
   readonly grpid: number;
@@ -90,10 +92,10 @@ export interface AnaGroup {
   readonly nsids: readonly number[];
 }
 
-/** The length of the log of a controller, from its Identify data: NANAGRPID, MNAN or NN. */
+/** The length to read of the log of a controller, from its Identify data: NANAGRPID, MNAN or NN, which may be far more than there are. */
 export function anaLogBytes(idCtrl: Buffer): number {
   const namespaces = idCtrl.readUInt32LE(540) || idCtrl.readUInt32LE(516);
-  return anaHeaderBytes + idCtrl.readUInt32LE(348) * anaGroupBytes + namespaces * 4;
+  return Math.min(anaHeaderBytes + idCtrl.readUInt32LE(348) * anaGroupBytes + namespaces * 4, maxAnaLogBytes);
 }
 
 /** Whether a controller reports ANA: CMIC in its Identify data. */

@@ -22,10 +22,12 @@ export const anaPage = 0x0c;
 const headerBytes = 16;
 const groupBytes = 32;
 const nsidBytes = 4;
+/** More than the logs of targets have, whatever they announce: a hundred thousand namespaces, each in a group of its own. */
+const maxLogBytes = 4 << 20;
 
-/** The length of a log with this many groups and namespaces. */
+/** The length to read of a log with up to this many groups and namespaces. */
 export function anaLogBytes(groups: number, namespaces: number): number {
-  return headerBytes + groups * groupBytes + namespaces * nsidBytes;
+  return Math.min(headerBytes + groups * groupBytes + namespaces * nsidBytes, maxLogBytes);
 }
 
 /**

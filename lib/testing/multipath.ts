@@ -52,7 +52,7 @@ export function completeMultipath(
   }
   if (question.opcode === opcodes.getLogPage && what === anaPage && subsystem.reportsAna) {
     data.fill(0);
-    anaLog(subsystem).copy(data, 0, offset);
+    anaLog(subsystem).subarray(offset).copy(data);
   }
   if (question.opcode === opcodes.setFeatures && what === asyncEventConfiguration) {
     if ((dword1 & anaNotices) !== 0) from.watchLog();
