@@ -21,7 +21,7 @@ import { addZones } from './commands/zones.js';
 import { addExamples, usageMessage } from './engine/options/examples.js';
 import { keyError, withoutKeys } from './engine/options/key-options.js';
 import { checkValues } from './engine/options/values.js';
-import { explain, ownCode, statusOfError, UsageError } from './engine/process/exit.js';
+import { explain, messageOf, ownCode, statusOfError, UsageError } from './engine/process/exit.js';
 import { packageVersion } from './engine/process/package.js';
 import { lookUpTarget } from './engine/target/host-name.js';
 import { helpSettings } from './engine/terminal/help.js';
@@ -108,10 +108,9 @@ export async function run(args: readonly string[], output: Output = processOutpu
 
 /** A failure for a program; the code of a failure of the command line itself is null. */
 function described(error: unknown) {
-  const message = error instanceof Error ? error.message : String(error);
   return {
     code: ownCode(error) ?? null,
-    message: withoutKeys(message),
+    message: withoutKeys(messageOf(error)),
     exitStatus: statusOfError(error),
   };
 }

@@ -16,7 +16,7 @@ import {
   serviceOf,
   withPortHint,
 } from '../engine/options/target-options.js';
-import { codeOf, explain, UsageError } from '../engine/process/exit.js';
+import { codeOf, explain, messageOf, UsageError } from '../engine/process/exit.js';
 import { flatten, readLog, reportReferral } from '../engine/target/listed.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
 import { many } from '../engine/terminal/many.js';
@@ -138,7 +138,7 @@ function serviceFields({ transportId }: Pick<DiscoveryLog, 'transportId'>) {
 
 /** A service that could not be read. */
 function failureOf(failure: DiscoveryFailure) {
-  return { ...serviceFields(failure), code: codeOf(failure.error), text: failure.error.message };
+  return { ...serviceFields(failure), code: codeOf(failure.error), text: messageOf(failure.error) };
 }
 
 /** One record in the format of `nvme discover -o json`. */

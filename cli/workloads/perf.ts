@@ -12,7 +12,7 @@ import {
 import { Events, type RunEvent } from '../engine/measure/events.js';
 import type { Bin } from '../engine/measure/histogram.js';
 import { type Surroundings, surroundings } from '../engine/measure/surroundings.js';
-import { explain, Failure } from '../engine/process/exit.js';
+import { explain, Failure, messageOf } from '../engine/process/exit.js';
 import { many } from '../engine/terminal/many.js';
 import { progressBar } from '../engine/terminal/transfer-bar.js';
 import { allocate, driveBatch, drivePromises, type Lane } from './io-drivers.js';
@@ -231,7 +231,7 @@ function showTime(seconds: number, meter: IoMeter): { stop(): void } {
 /** Notes what happens to a controller, until the function that it gives is called. */
 function watchController(controller: Controller, events: Events): () => void {
   const onState = (state: string) => events.add(`the controller is ${state}`);
-  const onFailed = (error: Error) => events.add(error.message);
+  const onFailed = (error: Error) => events.add(messageOf(error));
   controller.on('state', onState).on('failed', onFailed);
   return () => controller.off('state', onState).off('failed', onFailed);
 }

@@ -1,6 +1,6 @@
 import type { Controller } from 'spdk-nvme';
 import type { Tally } from '../engine/measure/tally.js';
-import { codeOf } from '../engine/process/exit.js';
+import { codeOf, messageOf } from '../engine/process/exit.js';
 
 const DEPTH = 8;
 const LENGTH = 4096;
@@ -47,7 +47,7 @@ export class ReadsInFlight {
           first();
         }
       } catch (error) {
-        if (!isExpected(error)) tally.fail(codeOf(error), `a read failed: ${String(error)}`);
+        if (!isExpected(error)) tally.fail(codeOf(error), `a read failed: ${messageOf(error)}`);
       } finally {
         first();
       }

@@ -5,7 +5,7 @@ import { measure, withProgress } from '../engine/measure/measure.js';
 import { attachPhases, detachPhases, phaseSummaries } from '../engine/measure/phases.js';
 import { surroundings } from '../engine/measure/surroundings.js';
 import { Tally } from '../engine/measure/tally.js';
-import { codeOf } from '../engine/process/exit.js';
+import { codeOf, messageOf } from '../engine/process/exit.js';
 import type { Message } from '../engine/process/messages.js';
 import type { StopSignal } from '../engine/process/stop.js';
 import { whileExported } from '../engine/target/exported.js';
@@ -101,7 +101,7 @@ async function inEnvironment(
     );
   }
   environment.on('failed', (controller, error) => {
-    tally.fail(codeOf(error), `${controller.transportId.subnqn}: ${error.message}`);
+    tally.fail(codeOf(error), `${controller.transportId.subnqn}: ${messageOf(error)}`);
   });
   try {
     await work(environment);
@@ -109,7 +109,7 @@ async function inEnvironment(
     const timeoutMs = stop.requested ? STOPPED_CLOSE_LIMIT_MS : CLOSE_LIMIT_MS;
     await environment
       .close({ timeoutMs })
-      .catch((error: unknown) => tally.fail(codeOf(error), `close: ${String(error)}`));
+      .catch((error: unknown) => tally.fail(codeOf(error), `close: ${messageOf(error)}`));
   }
 }
 

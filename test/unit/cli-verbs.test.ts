@@ -69,7 +69,7 @@ it('a verb that fails with -o json says why on stdout, too, unless a result stan
 it('discover gives the generation of each log, and the referrals that failed', async () => {
   const at = (trsvcid: string) => ({ trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid }) as const;
   const empty = { entries: [], referrals: [], failures: [] };
-  const error = new SpdkError('ERR_SPDK_UNREACHABLE', 'nobody listens');
+  const error = new SpdkError('ERR_SPDK_UNREACHABLE', 'check `traddr`');
   const log: DiscoveryLog = {
     ...empty,
     transportId: at('8009'),
@@ -88,7 +88,7 @@ it('discover gives the generation of each log, and the referrals that failed', a
   expect(JSON.parse(text)).toMatchObject({
     schema: 1,
     referrals: [{ ...service, trsvcid: '8010', genctr: 3 }],
-    failures: [{ ...service, trsvcid: '8011', code: 'ERR_SPDK_UNREACHABLE', text: 'nobody listens' }],
+    failures: [{ ...service, trsvcid: '8011', code: 'ERR_SPDK_UNREACHABLE', text: 'check --traddr' }],
   });
   expect(stderr).toContain('referral 127.0.0.1');
 });
@@ -119,6 +119,8 @@ it('messages of the package name the options of the command line', async () => {
   const noSource = new SpdkError('ERR_SPDK_UNREACHABLE', 'sourceAddress 192.0.2.9 is not usable');
   const attach = vi.spyOn(Environment.prototype, 'attach').mockRejectedValue(noSource);
   expect((await verb('id-ctrl')).err).toContain('ERR_SPDK_UNREACHABLE: --host-traddr 192.0.2.9 is');
+  const { error } = JSON.parse((await verb('id-ctrl', '-o', 'json')).out);
+  expect(error.message).toMatch(/^--host-traddr 192/);
   attach.mockRestore();
   const late = new SpdkError('ERR_SPDK_TIMEOUT', 'too late; allow more with timeoutMs');
   const read = vi.spyOn(Admin.prototype, 'identify').mockRejectedValue(late);

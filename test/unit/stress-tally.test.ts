@@ -25,7 +25,7 @@ describe('the tally', () => {
 
   it('counts failures by code, and those past a deadline as hangs', async () => {
     const { tally, lines } = newTally();
-    const rejected = new SpdkError('ERR_SPDK_CONNECT_REJECTED', 'no');
+    const rejected = new SpdkError('ERR_SPDK_CONNECT_REJECTED', 'check `subnqn`');
     await tally.measure('attach', throwing(rejected));
     await tally.measure('attach', throwing(rejected));
     await tally.measure('attach', throwing(new SpdkError('ERR_SPDK_TIMEOUT', 'late')));
@@ -37,7 +37,7 @@ describe('the tally', () => {
     });
     expect(tally.hangs).toBe(2);
     expect(tally.latencies.attach.summary().max).toBeNull();
-    expect(lines[0]).toBe('Warm-up loop 1: ERR_SPDK_CONNECT_REJECTED: no');
+    expect(lines[0]).toBe('Warm-up loop 1: ERR_SPDK_CONNECT_REJECTED: check --nqn');
     tally.begin();
     tally.completed = 6;
     tally.fail('CODE', 'text');

@@ -1,7 +1,7 @@
 // What a stress run counts.
 
 import type { AttachReport, DetachReport } from 'spdk-nvme';
-import { codeOf } from '../process/exit.js';
+import { codeOf, messageOf } from '../process/exit.js';
 import { NotSettled } from '../process/watchdog.js';
 import { Events } from './events.js';
 import { Latencies } from './latencies.js';
@@ -127,7 +127,7 @@ export class Tally {
       );
       return result;
     } catch (error) {
-      this.fail(codeOf(error), error instanceof Error ? error.message : String(error));
+      this.fail(codeOf(error), messageOf(error));
       return undefined;
     }
   }

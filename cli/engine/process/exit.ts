@@ -42,6 +42,11 @@ export function withOptionNames(text: string): string {
   return text.replace(/`(\w+)`|\b[a-z]+[A-Z]\w*\b/g, (found, name = found) => optionNames.get(name) ?? found);
 }
 
+/** What an error says, in the words of the command line. */
+export function messageOf(error: unknown): string {
+  return withOptionNames(error instanceof Error ? error.message : String(error));
+}
+
 /** An error for the user: one line, without a stack unless the error is a defect. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -49,7 +54,7 @@ export function explain(error: unknown): string {
   const code = ownCode(error);
   if (code === undefined) return error.stack ?? error.message;
   // Errors of the operating system begin with their code already.
-  const message = withOptionNames(error.message);
+  const message = messageOf(error);
   return message.startsWith(code) ? message : `${code}: ${message}`;
 }
 
