@@ -1,10 +1,13 @@
 // The verbs that read log pages, with the options of nvme-cli.
 
+import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Controller } from 'spdk-nvme';
 import { everyNamespace } from '../engine/options/namespace-option.js';
 import { bytes, integer } from '../engine/options/numbers.js';
 import { addTargetOptions } from '../engine/options/target-options.js';
+import { UsageError } from '../engine/process/exit.js';
 import {
   addSessionOptions,
   type Session,
@@ -64,13 +67,32 @@ export function addLogs(program: Command): void {
     .option('--lsp <N>', 'the log specific parameter', integer(0, 0x7f), 0)
     .option('--lsi <N>', 'the log specific identifier', integer(0, 0xffff), 0)
     .option('--rae', 'keep the asynchronous event that reading the page clears', false)
-    .action(
-      run<GivenLog>(async ({ admin }, limits, given) => {
-        const { logId, logLen, namespaceId, lpo: offset, lsp, lsi, rae: retain } = given;
-        const page = await admin.logPage(logId, logLen, namespaceId, { offset, lsp, lsi, retain, ...limits });
-        show(given, page, () => ({ fields: { data: page.toString('hex') }, text: () => hexDump(page) }));
-      }),
-    );
+    .action(async (given: GivenLog) => {
+      if (given.outputFormat === 'json' && given.logLen > maxJsonData)
+        throw new UsageError(`JSON has room for a --log-len of ${maxJsonData}: use --raw-binary`);
+      await showLog(given);
+    });
+}
+
+/** More would not fit into one string of JavaScript, as hexadecimal digits. */
+const maxJsonData = 2 ** 26;
+
+const showLog = run<GivenLog>(async ({ admin }, limits, given) => {
+  const { logId, logLen, namespaceId, lpo: offset, lsp, lsi, rae: retain, rawBinary, outputFormat } = given;
+  const page = await admin.logPage(logId, logLen, namespaceId, { offset, lsp, lsi, retain, ...limits });
+  if (outputFormat === 'normal' && !rawBinary) await dump(page, limits.signal);
+  else show(given, page, () => ({ fields: { data: page.toString('hex') }, text: () => '' }));
+});
+
+/** How much is written at a time: a long page takes seconds, in which signals are to be noticed. */
+const pieceBytes = 2 ** 16;
+
+async function dump(page: Buffer, signal: AbortSignal): Promise<void> {
+  for (let at = 0; at < page.length; at += pieceBytes) {
+    const text = `${hexDump(page.subarray(at, at + pieceBytes), at)}\n`;
+    if (!process.stdout.write(text)) await once(process.stdout, 'drain', { signal });
+    await nextTurn(undefined, { signal });
+  }
 }
 
 /** Parses a length, which must be whole dwords for Get Log Page; the limit is that of the package. */

@@ -20,6 +20,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Admin } from '../../lib/admin.js';
 import { Management, Namespace } from '../../lib/index.js';
 import {
   type MemoryNamespace,
@@ -351,6 +352,27 @@ describe('what is shown', () => {
     const words = ['-i', '7', '-l', '512', '--lpo', '4', '--lsp', '1', '--lsi', '2', '--rae', '-b'];
     const { stdout } = await cli('get-log', ...words);
     expect([stdout.length, stdout[0]]).toEqual([512, 4 * 7]);
+  });
+
+  it('get-log shows a long page without keeping signals waiting', async () => {
+    const page = Buffer.alloc(MiB + 16, 0x41);
+    const read = vi.spyOn(Admin.prototype, 'logPage').mockResolvedValue(page);
+    const words = ['-i', '2', '-l', String(page.length)];
+    const { status, stdout } = await cli('get-log', ...words);
+    read.mockImplementationOnce(async () => {
+      setImmediate(() => process.emit('SIGTERM'));
+      return page;
+    });
+    const stopped = await cli('get-log', ...words);
+    expect(stopped.status).toBe(143);
+    expect(stopped.stdout.length).toBeLessThan(stdout.length / 2);
+    const lines = stdout.toString().split('\n');
+    expect({ status, count: lines.length }).toEqual({ status: 0, count: page.length / 16 + 1 });
+    expect(lines.at(-2)).toMatch(/^100000: 41 41 .* "A{16}"$/);
+    const inJson = await cli('get-log', '-i', '2', '-l', '65M', '-o', 'json');
+    expect(inJson).toMatchObject({ status: 2, stderr: expect.stringContaining('use --raw-binary') });
+    expect(read).toHaveBeenCalledTimes(2);
+    read.mockRestore();
   });
 
   it('a read of everything is as long as the namespace', async () => {
