@@ -1,11 +1,12 @@
 // The verb that shows what the controllers of running programs do.
 
+import { accessSync, constants, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
 import { type ControllerRates, ratesBetween, withControllersOf } from '../engine/measure/rates.js';
 import { formatBytes, integer } from '../engine/options/numbers.js';
-import { Failure } from '../engine/process/exit.js';
+import { Failure, ownCode } from '../engine/process/exit.js';
 import { type StopSignal, untilStopped } from '../engine/process/stop.js';
 import { findSockets, readSnapshot } from '../engine/target/stats-client.js';
 import { anaText } from '../engine/terminal/ana.js';
@@ -102,9 +103,20 @@ async function readAll(sockets: readonly string[], stop: StopSignal): Promise<Ma
   return new Map((read?.result ?? []).flatMap(([file, snapshot]) => (snapshot ? [[file, snapshot]] : [])));
 }
 
+function whyNoResponse(socket: string): string {
+  try {
+    if (!statSync(socket).isSocket()) return `${socket} is not a socket`;
+    accessSync(socket, constants.W_OK);
+  } catch (error) {
+    const closed = ownCode(error) === 'EACCES';
+    return `${socket} ${closed ? 'can be read by the user of its process, and by root, only' : 'does not exist'}`;
+  }
+  return `No process responds at ${socket}`;
+}
+
 function noProcess(sockets: readonly string[]): string {
   return sockets.length > 0
-    ? `No process responds at ${sockets.join(', ')}`
+    ? sockets.map(whyNoResponse).join('; ')
     : 'No process of this user exports its statistics; start spdk-nvme perf or stress, or call exportStats() in a program';
 }
 

@@ -1,5 +1,5 @@
 // `spdk-nvme top` with sockets at which there is something else than an export, or nobody who responds.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -70,6 +70,25 @@ it.each([
       status: 1,
       stderr: `spdk-nvme: No process responds at ${file}\n`,
     });
+  }
+});
+
+it('says why nobody responds', async () => {
+  const file = path.join(folder, 'file');
+  writeFileSync(file, '');
+  expect((await top(file)).stderr).toBe(`spdk-nvme: ${file} is not a socket\n`);
+  const nothing = path.join(folder, 'nothing');
+  expect((await top(nothing)).stderr).toBe(`spdk-nvme: ${nothing} does not exist\n`);
+});
+
+it.skipIf(process.getuid?.() !== 0)('says that a socket is of another user', async () => {
+  const server = await listen(() => {});
+  chmodSync(folder, 0o700);
+  process.seteuid?.(65_534);
+  try {
+    expect((await top(server)).stderr).toContain('by the user of its process, and by root, only');
+  } finally {
+    process.seteuid?.(0);
   }
 });
 
