@@ -140,6 +140,9 @@ it.each([
   [['lisst'], 'lisst'],
   [[], 'verb'],
   [['help', 'lisst'], 'lisst'],
+  [['stress', ...target, '--json', '-'], '/dev/stdout'],
+  [['perf', ...target, '--report', '-'], './- for a file of that name'],
+  [['list', '-r', 'trtype:TCP traddr:disk.example trsvcid:1'], '(--traddr takes host names, too); got'],
   [['list', '-r', 'trtype:PCIe traddr:0000:01:00.0'], 'must be RDMA or TCP'],
   [['discover', '-r', 'trtype:PCIe traddr:0000:01:00.0'], 'must be RDMA or TCP'],
 ])('%j is rejected before anything is opened, with one line and status 2', async (words, why) => {

@@ -16,6 +16,8 @@ import { explain, UsageError } from '../process/exit.js';
 
 /** A run may take hours, so it is checked first that its report can be written. */
 export function writableFile(path: string): string {
+  if (path === '-')
+    throw new InvalidArgumentError('For stdout write /dev/stdout, and ./- for a file of that name.');
   const stats = statsOf(path);
   if (path === '' || stats?.isDirectory())
     throw new InvalidArgumentError('The value must be the name of a file.');

@@ -62,6 +62,9 @@ function attempt<Result>(parse: () => Result): Result {
     return parse();
   } catch (error) {
     const { message } = error as Error;
-    throw new InvalidArgumentError(`${message.replace(/^subnqn must/, 'The value must')}.`);
+    const inOwnWords = message
+      .replace(/^subnqn must/, 'The value must')
+      .replace(/ \(resolve host names first[^)]*\)/, ' (--traddr takes host names, too)');
+    throw new InvalidArgumentError(`${inOwnWords}.`);
   }
 }
