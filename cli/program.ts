@@ -94,7 +94,7 @@ export async function run(args: readonly string[], output: Output = processOutpu
   try {
     await program.parseAsync(joinedVerb(args), { from: 'user' });
   } catch (thrown) {
-    const error = keyError(thrown) ?? thrown;
+    const error = keyError(thrown) ?? argumentError(thrown) ?? thrown;
     if (error instanceof UsageError) output.writeErr(usageMessage(error.message, verb));
     // Commander has written its errors by itself.
     else if (!(error instanceof CommanderError)) {
@@ -104,6 +104,13 @@ export async function run(args: readonly string[], output: Output = processOutpu
     return statusOfError(error);
   }
   return Number(process.exitCode ?? 0);
+}
+
+/** What the package rejected before it sent anything. The command line cannot know it, because it depends on the controller. */
+function argumentError(error: unknown): UsageError | undefined {
+  const code = ownCode(error);
+  const rejected = code === 'ERR_SPDK_INVALID_ARG_VALUE' || code === 'ERR_SPDK_UNALIGNED';
+  return rejected ? new UsageError(messageOf(error)) : undefined;
 }
 
 /** A failure for a program; the code of a failure of the command line itself is null. */

@@ -1,12 +1,12 @@
 // The verbs for zoned namespaces, with the options of nvme-cli's plugin zns. Blocks are counted, as there.
 
 import type { Command } from 'commander';
-import type { Namespace, Zone, ZoneState, Zones } from 'spdk-nvme';
+import { type Namespace, SpdkError, type Zone, type ZoneState, type Zones } from 'spdk-nvme';
 import { readInput, sizeOfInput } from '../engine/files/named-files.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
 import { hex, integer } from '../engine/options/numbers.js';
 import { addTargetOptions } from '../engine/options/target-options.js';
-import { Failure, UsageError } from '../engine/process/exit.js';
+import { UsageError } from '../engine/process/exit.js';
 import {
   addSessionOptions,
   type Session,
@@ -77,7 +77,7 @@ function addInfo(program: Command): void {
   addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command)))).action(
     act<OutputOptions>(async ({ limits }, namespace, given) => {
       const info = await namespace.zones.info(limits);
-      if (!info) throw new Failure(`Namespace ${namespace.id} has no zones`);
+      if (!info) throw new SpdkError('ERR_SPDK_UNSUPPORTED', `Namespace ${namespace.id} has no zones`);
       const fields = {
         zsze: info.zoneBytes / namespace.blockSize,
         zones: info.zones,

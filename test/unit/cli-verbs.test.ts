@@ -1,4 +1,4 @@
-// Verbs against a disk in memory: what they send, print and end with.
+// Verbs against a disk in memory: what they send, print and end with. Longer than other files: short cases for each verb.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -255,12 +255,31 @@ it('zns report-zones says where it does not know the type of a zone', async () =
 });
 
 it.each([
-  [['id-ns'], 'has no zones'],
-  [['report-zones'], 'ERR_SPDK_UNSUPPORTED'],
+  [['id-ns'], 'ERR_SPDK_UNSUPPORTED: Namespace 1 has no zones'],
+  [['report-zones'], 'ERR_SPDK_UNSUPPORTED: Namespace 1 has no zones'],
   [['reset-zone', '--start-lba', '0'], 'ERR_SPDK_UNSUPPORTED'],
 ])('zns %j ends with the reason on a namespace without zones', async (given, why) => {
   const { status, err } = await verb('zns', ...given, '-N', '1');
   expect([status, err]).toEqual([1, expect.stringContaining(why)]);
+});
+
+it('what only the controller knows to be invalid is rejected like any other arguments', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'spdk-nvme-verbs-'));
+  const file = join(folder, 'data');
+  writeFileSync(file, Buffer.alloc(2 ** 20));
+  for (const given of [
+    ['io-passthru', '-N', '1', '-O', '1', '-W', '-i', file],
+    ['admin-passthru', '-O', '6', '-R', '-l', '1M'],
+    ['zns', 'zone-append', '-N', '2', '--zslba', '0', '-d', file],
+  ]) {
+    const { status, out, err } = await verb(...given, ...(given[0] === 'zns' ? [] : ['-o', 'json']));
+    expect({ status, out, err }).toEqual({
+      status: 2,
+      out: '',
+      err: expect.stringMatching(/^spdk-nvme: [^\n]+ bytes[^\n]+ For example: [^\n]+\n$/),
+    });
+  }
+  rmSync(folder, { recursive: true });
 });
 
 it('list-subsys keeps the other paths when one controller does not respond any more', async () => {
