@@ -43,7 +43,6 @@ const given = {
   controller: 'Controller',
   id: 'string',
   ns: 'Namespace',
-  log: '(...what: unknown[]) => void',
 } as const;
 
 /** What a fence gets that is run. */

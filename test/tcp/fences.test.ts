@@ -64,14 +64,14 @@ const programs = fences().filter(
 
 it.each(programs)('$place', async ({ code }) => {
   if (/Environment\.(init|shared)/.test(code)) {
-    await run(code, { log: () => {} });
+    await run(code, {});
     return;
   }
   await using env = await Environment.init({ memoryMb: 256 });
   // As another host, so that a program may attach the same subsystem.
   const controller = await env.attach(id('first'), { hostNqn: nqn('host') });
   const [ns] = controller.namespaces;
-  await run(code, { env, controller, ns, id: id('second'), log: () => {} });
+  await run(code, { env, controller, ns, id: id('second') });
   expect(controller.state).toBe('attached');
   expect(controller.stats().pending).toBe(0);
 });
