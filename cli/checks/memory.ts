@@ -140,6 +140,29 @@ export function checkMemoryLimit(machine: Machine): Finding[] {
   ];
 }
 
+/** What DPDK opens beside a file for each hugepage. */
+const dpdkFiles = 32;
+
+/**
+ * The limit of open files. Those that this process has open are about those of a program that has just started.
+ * @param memory as for {@link checkHugepages}
+ */
+export function checkOpenFiles(machine: Machine, memory: number): Finding {
+  const limit = limitOf(machine, 'Max open files');
+  if (limit === Number.POSITIVE_INFINITY) return ok('open files', 'unlimited');
+  const kib = Number(/^Hugepagesize:\s*(\d+)/m.exec(machine.read('/proc/meminfo') ?? '')?.[1] ?? 2048);
+  const needed = (bytes: number) =>
+    machine.list('/proc/self/fd').length + dpdkFiles + Math.ceil(bytes / (kib * 1024));
+  const usual = Math.max(memory, defaultMemory);
+  if (limit >= needed(usual)) return ok('open files', `at most ${limit}`);
+  const [level, wanted] = limit < needed(memory) ? [failure, memory] : [warning, usual];
+  return level(
+    'open files',
+    `at most ${limit}; SPDK needs ${needed(wanted)} for ${formatBytes(wanted)} of hugepages, each of which is a file`,
+    `ulimit -n ${Math.max(4096, 2 * needed(usual))}  (or LimitNOFILE=)`,
+  );
+}
+
 /** The limits of threads: the user's, and the cgroup's. */
 export function checkThreads(machine: Machine): Finding {
   const enough = 256;

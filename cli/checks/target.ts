@@ -105,6 +105,13 @@ export function remedyOf(error: unknown, otherwise: string): string {
   return remedy === undefined ? otherwise : withOptionNames(remedy);
 }
 
+/** What an error says, and what to do about it: messages of the package end with the latter, which is shown once. */
+export function ofError(level: typeof failure, check: string, error: unknown, otherwise: string): Finding {
+  const remedy = remedyOf(error, otherwise);
+  const text = explain(error);
+  return level(check, text.endsWith(` ${remedy}`) ? text.slice(0, -remedy.length - 1) : text, remedy);
+}
+
 /** Whether the target lists the subsystem in its discovery log, for this host. It may be attached all the same. */
 export async function checkDiscovery(
   environment: Environment,
@@ -128,7 +135,7 @@ export async function checkDiscovery(
       );
     });
   } catch (error) {
-    return warning('discovery', explain(error), remedyOf(error, command));
+    return ofError(warning, 'discovery', error, command);
   }
 }
 
@@ -153,7 +160,7 @@ export async function checkController(
     findings.push(withTime(ok('detach', 'nothing is left'), detach));
   } catch (error) {
     const what = findings.length === 0 ? 'attach' : 'detach';
-    findings.push(failure(what, explain(error), remedyOf(error, otherwise)));
+    findings.push(ofError(failure, what, error, otherwise));
   }
   return findings;
 }
@@ -182,7 +189,7 @@ export async function checkRead(
       return ok(name, `${formatBytes(namespace.bytes)}, blocks of ${namespace.blockSize} bytes`);
     });
   } catch (error) {
-    return failure(name, explain(error), remedyOf(error, commandOf('smart-log', id, options)));
+    return ofError(failure, name, error, commandOf('smart-log', id, options));
   }
 }
 

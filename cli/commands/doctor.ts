@@ -11,12 +11,13 @@ import {
   checkHugepages,
   checkMemlock,
   checkMemoryLimit,
+  checkOpenFiles,
   checkThreads,
   defaultMemory,
 } from '../checks/memory.js';
 import { checkRdma } from '../checks/rdma.js';
 import { checkAddon, checkNode } from '../checks/software.js';
-import { checkController, checkDiscovery, checkPort, checkRoute, remedyOf } from '../checks/target.js';
+import { checkController, checkDiscovery, checkPort, checkRoute, ofError } from '../checks/target.js';
 import { keysOf } from '../engine/options/key-options.js';
 import { addTargetOptions, targetOf } from '../engine/options/target-options.js';
 import { explain } from '../engine/process/exit.js';
@@ -57,6 +58,7 @@ export function addDoctor(program: Command): void {
       ...checkMemoryLimit(machine),
       checkMemlock(machine, forRdma),
       checkAddressSpace(machine),
+      checkOpenFiles(machine, memory),
       checkThreads(machine),
       ...checkRdma(machine, forRdma),
       ...(id?.trtype === 'TCP' ? checkSocketBuffers(machine) : []),
@@ -104,7 +106,7 @@ async function examineTarget(id: TransportId, given: Given, findings: Finding[])
       return 0;
     });
   } catch (error) {
-    findings.push(failure('environment', explain(error), remedyOf(error, 'npx spdk-nvme advisories')));
+    findings.push(ofError(failure, 'environment', error, 'npx spdk-nvme advisories'));
     return 0;
   }
 }

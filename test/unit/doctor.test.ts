@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { TransportId } from 'spdk-nvme';
+import { errorCatalogue, SpdkError, type TransportId } from 'spdk-nvme';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cgroupRoom } from '../../cli/checks/cgroup.js';
+import { failure } from '../../cli/checks/finding.js';
 import { checkIdentity } from '../../cli/checks/identity.js';
 import { checkFileSize, checkMounts, checkSeccomp, checkSocketBuffers } from '../../cli/checks/kernel.js';
 import { Machine } from '../../cli/checks/machine.js';
@@ -15,10 +16,18 @@ import {
   checkHugepages,
   checkMemlock,
   checkMemoryLimit,
+  checkOpenFiles,
   checkThreads,
 } from '../../cli/checks/memory.js';
 import { checkRdma } from '../../cli/checks/rdma.js';
-import { checkPort, checkRead, checkRoute, remedyOf, routeArguments } from '../../cli/checks/target.js';
+import {
+  checkPort,
+  checkRead,
+  checkRoute,
+  ofError,
+  remedyOf,
+  routeArguments,
+} from '../../cli/checks/target.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-doctor-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -136,6 +145,28 @@ describe('threads', () => {
     const few = { '/proc/self/limits': limits(100, 'unlimited') };
     expect(checkThreads(machineOf(few))).toMatchObject({ level: 'failure', remedy: 'ulimit -u 4096' });
     expect(checkThreads(machineOf({ ...few, ...root }))).toMatchObject({ level: 'ok', text: 'unlimited' });
+  });
+});
+
+describe('open files', () => {
+  it.each([
+    ['unlimited', 'ok'],
+    [162, 'ok'],
+    // 2 that are open, 32 of DPDK, and 128 or 32 hugepages.
+    [161, 'warning'],
+    [66, 'warning'],
+    [65, 'failure'],
+  ])('of which there may be %s: %s', (limit, level) => {
+    const machine = machineOf({
+      '/proc/self/limits': `Max open files            ${limit}              4096                files`,
+      '/proc/self/fd/0': '',
+      '/proc/self/fd/1': '',
+      '/proc/meminfo': 'Hugepagesize:       2048 kB',
+    });
+    expect(checkOpenFiles(machine, session)).toMatchObject({
+      level,
+      ...(level === 'ok' ? {} : { remedy: expect.stringContaining('ulimit -n 4096') }),
+    });
   });
 });
 
@@ -543,5 +574,11 @@ describe('the target', () => {
       /firewall/,
     );
     expect(remedyOf(new Error('x'), 'ls')).toBe('ls');
+    const { remedy } = errorCatalogue.ERR_SPDK_NO_DESCRIPTORS;
+    const error = new SpdkError('ERR_SPDK_NO_DESCRIPTORS', `Too few. ${remedy}`);
+    expect(ofError(failure, 'x', error, 'ls')).toMatchObject({
+      text: 'ERR_SPDK_NO_DESCRIPTORS: Too few.',
+      remedy,
+    });
   });
 });
