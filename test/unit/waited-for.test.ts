@@ -80,7 +80,7 @@ it('the next attempt, after a path aborted it that may have lost its connection 
   if (second) takeDown(second);
   await until(() => subsystem.paths[1]?.state !== 'up');
   first?.failCommands({ sc: abortedForDeletion, count: 1_000 });
-  const writing = only(subsystem).write(block(1), { offset: 0, timeoutMs: 100 });
+  const writing = only(subsystem).write(block(1), { offset: 0, timeoutMs: 500 });
   expect(await writing.catch((error) => error)).toMatchObject({
     code: 'ERR_SPDK_TIMEOUT',
     outcome: 'unknown',
