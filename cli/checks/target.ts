@@ -3,10 +3,10 @@
 import { execFile } from 'node:child_process';
 import { connect, isIPv6 } from 'node:net';
 import { promisify } from 'node:util';
-import { type Environment, errorCatalogue, type TransportId } from 'spdk-nvme';
+import type { Environment, TransportId } from 'spdk-nvme';
 import { formatBytes } from '../engine/options/numbers.js';
 import { attachOptionsOf, discoverOptionsOf, type TargetOptions } from '../engine/options/target-options.js';
-import { codeOf, explain, withOptionNames } from '../engine/process/exit.js';
+import { explainBriefly, remedyFor } from '../engine/process/exit.js';
 import type { StopSignal } from '../engine/process/stop.js';
 import { detachNow } from '../engine/target/session.js';
 import { many } from '../engine/terminal/many.js';
@@ -100,16 +100,12 @@ function commandOf(
 
 /** Returns what to do about an error, from its code's entry in the catalogue. */
 export function remedyOf(error: unknown, otherwise: string): string {
-  const entries: Readonly<Record<string, { remedy: string }>> = errorCatalogue;
-  const remedy = entries[codeOf(error)]?.remedy;
-  return remedy === undefined ? otherwise : withOptionNames(remedy);
+  return remedyFor(error) ?? otherwise;
 }
 
-/** What an error says, and what to do about it: messages of the package end with the latter, which is shown once. */
+/** What happened, and what to do about it, each once. */
 export function ofError(level: typeof failure, check: string, error: unknown, otherwise: string): Finding {
-  const remedy = remedyOf(error, otherwise);
-  const text = explain(error);
-  return level(check, text.endsWith(` ${remedy}`) ? text.slice(0, -remedy.length - 1) : text, remedy);
+  return level(check, explainBriefly(error), remedyOf(error, otherwise));
 }
 
 /** Whether the target lists the subsystem in its discovery log, for this host. It may be attached all the same. */

@@ -16,7 +16,7 @@ import {
   serviceOf,
   withPortHint,
 } from '../engine/options/target-options.js';
-import { codeOf, explain, messageOf, UsageError } from '../engine/process/exit.js';
+import { codeOf, explain, explainBriefly, messageOf, UsageError } from '../engine/process/exit.js';
 import { flatten, readLog, reportReferral } from '../engine/target/listed.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
 import { many } from '../engine/terminal/many.js';
@@ -106,9 +106,11 @@ async function watch(
   const options = { ...attachOptionsOf(given), pollIntervalMs, signal };
   await using changes = await withPortHint(given, environment.watchDiscovery(service, options));
   const say = (text: string) => void process.stderr.write(`spdk-nvme: ${text}\n`);
-  changes.on('resetting', (reason) => say(reason ? explain(reason) : 'the connection is made again'));
+  changes.on('resetting', (reason) =>
+    say(`${reason ? `${explainBriefly(reason)} ` : ''}The connection is made again.`),
+  );
   changes.on('reconnectFailed', (error, attempts) =>
-    say(`attempt ${attempts} to connect: ${explain(error)}`),
+    say(`attempt ${attempts} to connect: ${explainBriefly(error)}`),
   );
   changes.on('readFailed', (error) => say(`the log could not be read: ${explain(error)}`));
   changes.on('reset', () => say('connected again'));

@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Admin } from '../../lib/admin.js';
-import { type DiscoveryLog, Environment, SpdkError, type Zone, Zones } from '../../lib/index.js';
+import {
+  type DiscoveryLog,
+  Environment,
+  errorCatalogue,
+  SpdkError,
+  type Zone,
+  Zones,
+} from '../../lib/index.js';
 import {
   type MemoryNamespace,
   type MemorySubsystem,
@@ -93,6 +100,21 @@ it('discover gives the generation of each log, and the referrals that failed', a
   expect(stderr).toContain('referral 127.0.0.1');
 });
 
+it('discover --watch says that it connects again when the connection is lost', async () => {
+  const { traddr, trsvcid } = target;
+  target.addDiscovery();
+  const watch = vi.spyOn(Environment.prototype, 'watchDiscovery');
+  const running = runVerb(['discover', '-t', 'tcp', '-a', traddr, '-s', trsvcid, '--watch'], () =>
+    process.emit('SIGINT'),
+  );
+  await vi.waitFor(() => expect(watch).toHaveResolved());
+  target.dropLinks();
+  const { status, stderr } = await running;
+  expect(status, stderr).toBe(130);
+  expect(stderr).toMatch(/^spdk-nvme: ERR_SPDK_CONTROLLER_FAILED: [^\n]* The connection is made again\.\n/);
+  expect(stderr).not.toContain('reset()');
+});
+
 it('discover names the flags of an entry as nvme-cli does', async () => {
   const entry = (flags: number) => ({
     transport: 'tcp',
@@ -122,6 +144,12 @@ it('messages of the package name the options of the command line', async () => {
   const { error } = JSON.parse((await verb('id-ctrl', '-o', 'json')).out);
   expect(error.message).toMatch(/^--host-traddr 192/);
   attach.mockRestore();
+  const { remedy } = errorCatalogue.ERR_SPDK_CONTROLLER_FAILED;
+  const lost = new SpdkError('ERR_SPDK_CONTROLLER_FAILED', `It is gone. ${remedy}`);
+  vi.spyOn(Admin.prototype, 'identify').mockRejectedValueOnce(lost);
+  expect((await verb('id-ctrl')).err).toContain(
+    'It is gone. Fix the link or the target, then run the verb again.',
+  );
   const late = new SpdkError('ERR_SPDK_TIMEOUT', 'too late; allow more with timeoutMs');
   const read = vi.spyOn(Admin.prototype, 'identify').mockRejectedValue(late);
   expect((await verb('id-ctrl')).err).toContain('allow more with --timeout');

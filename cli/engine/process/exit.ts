@@ -1,6 +1,7 @@
 // Exit statuses, and the errors that lead to them.
 
 import { CommanderError } from 'commander';
+import { errorCatalogue } from 'spdk-nvme';
 
 /** The exit statuses of every verb; docs/guide/command-line.md explains them. */
 export const exitStatus = {
@@ -38,13 +39,43 @@ const optionNames: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** A message of the package, in the words of the command line. */
-export function withOptionNames(text: string): string {
+function withOptionNames(text: string): string {
   return text.replace(/`(\w+)`|\b[a-z]+[A-Z]\w*\b/g, (found, name = found) => optionNames.get(name) ?? found);
+}
+
+const catalogue: Readonly<Record<string, { readonly remedy: string }>> = errorCatalogue;
+
+/** What to do at the command line, where the catalogue names methods of the package. */
+const remedies: ReadonlyMap<string, string> = new Map([
+  ['ERR_SPDK_CONTROLLER_FAILED', 'Fix the link or the target, then run the verb again.'],
+  [
+    'ERR_SPDK_NOT_IO_CONTROLLER',
+    'Name a subsystem with namespaces; the verb discover lists those of a target.',
+  ],
+  ['ERR_SPDK_NO_MEMORY', 'Raise --memory, or lower --depth or --io-queues.'],
+]);
+
+/** What to do about an error, in the words of the command line; undefined for a code that is not the package's. */
+export function remedyFor(error: unknown): string | undefined {
+  const code = ownCode(error) ?? '';
+  const remedy = remedies.get(code) ?? catalogue[code]?.remedy;
+  return remedy === undefined ? undefined : withOptionNames(remedy);
 }
 
 /** What an error says, in the words of the command line. */
 export function messageOf(error: unknown): string {
-  return withOptionNames(error instanceof Error ? error.message : String(error));
+  const text = error instanceof Error ? error.message : String(error);
+  const code = ownCode(error) ?? '';
+  const [theirs, ours] = [catalogue[code]?.remedy, remedies.get(code)];
+  return withOptionNames(
+    theirs && ours && text.endsWith(theirs) ? text.slice(0, -theirs.length) + ours : text,
+  );
+}
+
+/** What happened, without what to do about it, with which messages of the package end. */
+export function explainBriefly(error: unknown): string {
+  const [text, remedy] = [explain(error), remedyFor(error)];
+  return remedy !== undefined && text.endsWith(` ${remedy}`) ? text.slice(0, -remedy.length - 1) : text;
 }
 
 /** An error for the user: one line, without a stack unless the error is a defect. */
