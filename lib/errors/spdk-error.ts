@@ -8,8 +8,8 @@ import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
 export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './catalogue.js';
 
 /**
- * What the controller did with a timed-out or aborted operation (`onTimeout`). `completed`: carried it out. `aborted`: did not carry it out,
- * or only in part, and will not do so later. `unknown`: may have carried it out, or may do so later.
+ * What the controller did with a timed-out or aborted operation (`onTimeout`), or with one that ended for lack of a path. `completed`: carried
+ * it out. `aborted`: did not carry it out, or only in part, and will not do so later. `unknown`: may have carried it out, or may do so later.
  */
 export type OperationOutcome = 'completed' | 'aborted' | 'unknown';
 

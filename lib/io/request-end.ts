@@ -98,12 +98,15 @@ export class RequestEnd {
   }
 }
 
-/** The error of a timed-out or aborted operation that has no command outstanding. It has an outcome if something of it was sent. */
+/**
+ * The error of an operation that has no command outstanding. It has an outcome if a target may still carry the operation out; if it has timed
+ * out or was aborted, also if anything of it was sent.
+ */
 export function withoutCommands({ sent, failover }: SentSoFar, error: SpdkError): SpdkError {
-  if (error.code !== 'ERR_SPDK_TIMEOUT' && error.code !== 'ERR_SPDK_ABORTED') return error;
   const attempted = failover?.attempted ?? 'nothing';
   if (attempted === 'lost')
     return withOutcome(error, 'unknown', `${beginning(error.message)} ${lostAttempt}`);
+  if (error.code !== 'ERR_SPDK_TIMEOUT' && error.code !== 'ERR_SPDK_ABORTED') return error;
   return sent > 0 || attempted === 'ended' ? withOutcome(error, 'aborted', error.message) : error;
 }
 
@@ -117,7 +120,8 @@ export function waitingHint({ failover }: SentSoFar, awaited: string): string {
   return `It was waiting for ${awaited}, and none of its commands is outstanding`;
 }
 
-const lostAttempt = 'A path was lost while it had the operation, which its target may still carry out';
+const lostAttempt =
+  'A path was lost or detached while it had the operation, which its target may still carry out';
 
 const sentences: Readonly<Record<OperationOutcome, string>> = {
   completed: 'The controller has carried it out meanwhile',

@@ -146,7 +146,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
 
   /** Ends a request that is here: called by its limits. */
   cancel(request: IoRequest, error: SpdkError): void {
-    this.#end(request, withoutCommands(request, error));
+    this.#end(request, error);
   }
 
   /** Sends or rejects the requests here, when a path or its state has changed. */
@@ -250,7 +250,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
   #end(request: IoRequest, error: SpdkError): void {
     this.#forget(request);
     request.letGo(this.#services.memory);
-    if (request.settle()) request.reject(error);
+    if (request.settle()) request.reject(withoutCommands(request, error));
     // The write that it waited for may remember it for long.
     request.source = undefined;
   }

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import type { Subsystem } from '../../lib/index.js';
 import { attachBoth, block, only, takeDown, twoPaths, until } from './memory/two-paths.js';
 
 const paths = twoPaths();
@@ -86,4 +87,27 @@ it('the next attempt, after a path aborted it that may have lost its connection 
     outcome: 'unknown',
     message: expect.stringContaining('which its target may still carry out'),
   });
+});
+
+it.each<['ERR_SPDK_NO_PATH' | 'ERR_SPDK_DETACHING', (subsystem: Subsystem) => Promise<unknown>]>([
+  ['ERR_SPDK_DETACHING', (subsystem) => subsystem.detach({ drainMs: 0 })],
+  [
+    'ERR_SPDK_NO_PATH',
+    (subsystem) => Promise.all(subsystem.paths.map((path) => subsystem.removePath(path, { drainMs: 0 }))),
+  ],
+])('nothing any more, though a target may still carry it out: %s', async (code, end) => {
+  const subsystem = await attachBoth(paths);
+  for (const target of paths.targets) target.silent = true;
+  const rejection = only(subsystem)
+    .write(block(1), { offset: 0 })
+    .catch((error) => error);
+  await until(() => subsystem.paths.some(({ controller }) => controller?.stats().outstanding === 1));
+  const ending = end(subsystem);
+  expect(await rejection).toMatchObject({
+    code,
+    outcome: 'unknown',
+    message: expect.stringContaining('which its target may still carry out'),
+  });
+  for (const target of paths.targets) target.silent = false;
+  await ending;
 });
