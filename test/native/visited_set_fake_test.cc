@@ -2,6 +2,8 @@
 // files: all that one fixture is needed for.
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -15,6 +17,20 @@
 #include "fake_spdk/ring_driver.h"
 #include "native/core/io/js_queue_set.h"
 #include "native/core/io/poller.h"
+
+namespace {
+/** How long a thread that gives way waits for the processor. */
+thread_local std::chrono::milliseconds away{0};
+}  // namespace
+
+/** Takes the place of the C library's. */
+extern "C" int sched_yield() noexcept {
+  if (away.count() > 0) {
+    std::this_thread::sleep_for(away);
+    return 0;
+  }
+  return static_cast<int>(syscall(SYS_sched_yield));
+}
 
 namespace spdk_nvme {
 namespace {
@@ -132,6 +148,29 @@ TEST_F(VisitedSet, HasItsPollerSleepOnWhileJavaScriptLooks) {
     if (poller_.stats().sleeps - before <= 1) rarely++;
   }
   EXPECT_GT(rarely, 3U);
+  free();
+  js.reap();
+}
+
+TEST_F(VisitedSet, IsLeftToJavaScriptThatWaitsForTheProcessor) {
+  controller_.completions_of_poll = [](size_t) { return size_t{0}; };
+  connect();
+  RingDriver js(*ring_, tags_.of(1));
+  submit(js, js_set_);
+  away = 5ms;
+  uint64_t undisturbed = 0;
+  for (int i = 0; i < 20 || (i < 1'000 && undisturbed <= 10); i++) {
+    const uint64_t before = polls(kPollerSlot);
+    js_set_.poll(10us);
+    if (polls(kPollerSlot) == before) undisturbed++;
+  }
+  EXPECT_GT(undisturbed, 10U);
+  // But not for as long as it takes.
+  away = 1s;
+  const uint64_t before = polls(kPollerSlot);
+  js_set_.poll(10us);
+  EXPECT_GT(polls(kPollerSlot), before);
+  away = 0ms;
   free();
   js.reap();
 }

@@ -59,7 +59,7 @@ class JsQueueSet {
       if (turn.worked) end = std::min(now + kLongestGap, limit);
       if (now < end) continue;
       // A thread that waits for this processor, such as the target's or another worker's, may be what it waits for.
-      if (completed == 0) std::this_thread::yield();
+      if (completed == 0) give_way();
       return;
     }
   }
@@ -92,6 +92,13 @@ class JsQueueSet {
   /** The longest that a turn waits for completions that follow each other. */
   static constexpr std::chrono::microseconds kLongestTurn{100};
 
+  void give_way() {
+    if (poller_ == nullptr) {
+      std::this_thread::yield();
+    } else {
+      poller_->give_way();
+    }
+  }
   QueueSet::Turn poll_once(Clock::time_point now) {
     return poller_ == nullptr ? set_->poll() : set_->visit(thread_, now);
   }

@@ -20,6 +20,8 @@ constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 constexpr std::chrono::microseconds kFirstSleep{20};
 /** JavaScript polls its sets while it looks at one of them within this time; then a poller takes them over. */
 constexpr std::chrono::microseconds kAttention{300};
+/** The same while JavaScript waits for the processor, which it may get late. */
+constexpr std::chrono::milliseconds kPatience{20};
 /**
  * After this time without a poll by JavaScript, a poller takes over a set even if JavaScript polls other sets. Longer than a
  * turn in which JavaScript polls hundreds of sets and handles their completions.
@@ -94,6 +96,8 @@ struct Poller::Loop {
   std::atomic<bool> looking{false};
   /** When JavaScript looked at any of the sets. On a cache line of its own: JavaScript writes it for every set in every turn. */
   alignas(64) std::atomic<Clock::time_point> looked_at{Clock::time_point{}};
+  /** Whether JavaScript waits for the processor since then, to look again. */
+  std::atomic<bool> gave_way{false};
   /** Thread: poller. */
   alignas(64) std::vector<Served> sets;
   Counter polls;
@@ -112,14 +116,20 @@ struct Poller::Loop {
     if (!watch.available()) return sleep_for(kAttention);
     sleeps++;
     const auto longest = sets.size() == 1 ? kLongestWatchOfOne : kLongestWatch;
-    watch.sleep(looked_at.load(std::memory_order_relaxed) + kWatchSleep, now + longest,
-                [this] { return mailbox.nudged(); });
+    const auto looked = waits(now) ? now : looked_at.load(std::memory_order_relaxed);
+    watch.sleep(looked + kWatchSleep, now + longest, [this] { return mailbox.nudged(); });
     mailbox.forget_nudges();
+  }
+
+  /** Whether JavaScript would look if it had the processor. */
+  [[nodiscard]] bool waits(Clock::time_point now) const {
+    return gave_way.load(std::memory_order_relaxed) &&
+           now - looked_at.load(std::memory_order_relaxed) < kPatience;
   }
 
   /** Finds out which sets JavaScript polls. */
   void look(Clock::time_point now) {
-    const bool at_some = now - looked_at.load(std::memory_order_relaxed) < kAttention;
+    const bool at_some = now - looked_at.load(std::memory_order_relaxed) < kAttention || waits(now);
     bool any = false;
     for (Served& one : sets) {
       if (!one.visited) continue;
@@ -235,6 +245,13 @@ void Poller::prolong_watch(Clock::time_point now) {
   if (now < next_prolonging_) return;
   next_prolonging_ = now + kBetweenProlongings;
   loop_->watch.prolong(now + kWatchSleep, [this] { return loop_->mailbox.nudged(); });
+}
+
+void Poller::give_way() {
+  loop_->gave_way.store(true, std::memory_order_relaxed);
+  std::this_thread::yield();
+  loop_->gave_way.store(false, std::memory_order_relaxed);
+  prolong_watch(Clock::now());
 }
 
 void Poller::stop() {

@@ -54,6 +54,11 @@ class Poller {
    * microseconds. Thread: JavaScript.
    */
   void prolong_watch(QueueSet::Clock::time_point now);
+  /**
+   * Gives the processor to threads that wait for it. The poller does not take over meanwhile, as it would from a thread that
+   * computes: it would only add to what waits. Thread: JavaScript.
+   */
+  void give_way();
 
   /** Thread: any. */
   [[nodiscard]] PollerStats stats() const;

@@ -16,6 +16,7 @@ const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4482' } as cons
 const program = fileURLToPath(new URL('process.ts', import.meta.url));
 const workerCounts = [1, 2, 4] as const;
 const clientMb = 256;
+const warmUpSeconds = 2;
 /** The processor on which the target spins. A worker that the kernel puts there too would make the target the limit. */
 const targetCore = os.availableParallelism() - 1;
 const otherCores = targetCore === 0 ? '0' : `0-${targetCore - 1}`;
@@ -52,7 +53,7 @@ async function run(
   const { trtype, traddr, trsvcid } = listener;
   const readings = Array.from({ length: workers }, (_, i): Reading => {
     const transportId = `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${trsvcid} subnqn:${nqnOf(disk, i)}`;
-    return { transportId, polling, depth: disks[disk].depth, seconds };
+    return { transportId, polling, depth: disks[disk].depth, warmUpSeconds, seconds };
   });
   const args = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(readings)];
   const behind = ['--cpu-list', otherCores, process.execPath];

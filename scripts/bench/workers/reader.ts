@@ -7,6 +7,8 @@ export interface Reading {
   readonly transportId: string;
   readonly polling: PollingMode;
   readonly depth: number;
+  /** How long it reads alone before it is measured: the engine of each worker compiles code of its own. */
+  readonly warmUpSeconds: number;
   readonly seconds: number;
 }
 
@@ -15,7 +17,8 @@ const blockBytes = 4096;
 async function readFor(
   environment: Environment,
   controller: Controller,
-  { depth, seconds }: Reading,
+  depth: number,
+  seconds: number,
 ): Promise<number> {
   const [namespace] = controller.namespaces;
   if (!namespace) throw new Error('the controller has no namespace');
@@ -34,11 +37,12 @@ async function readFor(
   return reads;
 }
 
-const reading = workerData as Reading;
+const { transportId, polling, depth, warmUpSeconds, seconds } = workerData as Reading;
 const environment = await Environment.init({ memoryMb: 64 });
-const controller = await environment.attach(reading.transportId, { polling: reading.polling });
+const controller = await environment.attach(transportId, { polling });
+await readFor(environment, controller, depth, warmUpSeconds);
 parentPort?.postMessage('attached');
 parentPort?.once('message', async () => {
-  parentPort?.postMessage(await readFor(environment, controller, reading));
+  parentPort?.postMessage(await readFor(environment, controller, depth, seconds));
   await environment.close();
 });
